@@ -1,0 +1,133 @@
+//! The command tables: every question that a window may ask its host, declared once.
+//!
+//! From each table come the typed caller in the window ([`Command`]), the registration in the host (the table's
+//! macro hands all rows to another macro) and the list of permissions ([`clinician::NAMES`], [`kiosk::NAMES`]); a
+//! test of the host holds the three equal. The kiosk has a table of its own, so it cannot even name a clinician's
+//! command.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One row of a table: the name on the wire and the types of question and answer.
+pub trait Command {
+    /// As the host registers it.
+    const NAME: &'static str;
+    /// What is asked.
+    type Request: Serialize + DeserializeOwned;
+    /// What is answered; every command may instead answer with an [`ErrorReport`](crate::ErrorReport).
+    type Response: Serialize + DeserializeOwned;
+}
+
+/// The event by which the host tells a window what changed; its payload is a [`ChangeNotice`](crate::ChangeNotice).
+pub const CHANGED_EVENT: &str = "changed";
+
+/// Turns a table's rows into marker types and the list of names.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __declare_commands {
+    ($($(#[doc = $doc:literal])* $name:ident => $marker:ident ($request:ty) -> $response:ty;)+) => {
+        /// The names, in the table's order.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+        $(
+            $(#[doc = $doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $marker;
+
+            impl $crate::command::Command for $marker {
+                const NAME: &'static str = stringify!($name);
+                type Request = $request;
+                type Response = $response;
+            }
+        )+
+    };
+}
+
+/// Hands the rows of the clinician's table to `$callback!`.
+#[macro_export]
+macro_rules! clinician_commands {
+    ($callback:path) => {
+        $callback! {
+            /// Which screen, the connection, the figures.
+            program_state => State(()) -> $crate::ProgramState;
+            /// Sign in with a test account's code.
+            sign_in => SignIn($crate::SignIn) -> ();
+            /// End the session on this workstation. What waits in the outbox stays.
+            sign_out => SignOut(()) -> ();
+            /// Try again what stands in the way: the keyring, the files, the server.
+            try_again => TryAgain(()) -> ();
+            /// Put a damaged cache aside and fetch everything anew.
+            rebuild_cache => RebuildCache(()) -> ();
+            /// A page of consultations.
+            consultation_list => ConsultationList($crate::ConsultationList) -> $crate::ConsultationPage;
+            /// One consultation with all around it.
+            consultation => Consultation($crate::ConsultationRef) -> $crate::ConsultationView;
+            /// Its conversation; opening it marks it as read on this workstation.
+            conversation => Conversation($crate::ConversationRequest) -> $crate::Conversation;
+            /// Take responsibility. Needs the server's word.
+            accept_consultation => Accept($crate::ConsultationRef) -> ();
+            /// Say no, with a reason. Needs the server's word.
+            decline_consultation => Decline($crate::DeclineConsultation) -> ();
+            /// Begin work.
+            start_consultation => Start($crate::ConsultationRef) -> ();
+            /// Finish work.
+            complete_consultation => Complete($crate::ConsultationRef) -> ();
+            /// Put words into the outbox; they are sealed and sent from there.
+            send_message => Send($crate::SendMessage) -> ();
+            /// Send a stuck message again.
+            retry_message => RetryMessage($crate::OutboxRef) -> ();
+            /// Give up a message that was not sent.
+            discard_message => DiscardMessage($crate::OutboxRef) -> ();
+            /// Keep what is being typed.
+            save_draft => SaveDraft($crate::SaveDraft) -> ();
+            /// Appointments of some days.
+            appointments => Appointments($crate::AppointmentRange) -> $crate::AppointmentPage;
+            /// Show a test notification; an error says that the desktop showed none.
+            test_alert => TestAlert(()) -> ();
+        }
+    };
+}
+
+/// Hands the rows of the kiosk's table to `$callback!`.
+#[macro_export]
+macro_rules! kiosk_commands {
+    ($callback:path) => {
+        $callback! {
+            /// Whether the kiosk can be used.
+            kiosk_state => State(()) -> $crate::KioskState;
+            /// Sign in with the code from staff.
+            kiosk_sign_in => SignIn($crate::KioskSignIn) -> $crate::KioskPerson;
+            /// Ask for a consultation.
+            kiosk_request => Request($crate::KioskRequest) -> $crate::KioskReceipt;
+            /// The patient's coming appointments.
+            kiosk_appointments => Appointments(()) -> Vec<$crate::KioskAppointment>;
+            /// The patient's messages, latest consultation first.
+            kiosk_messages => Messages(()) -> Vec<$crate::KioskMessage>;
+            /// Forget the person: token, keys and everything read.
+            kiosk_finish => Finish(()) -> ();
+        }
+    };
+}
+
+/// The clinician's table as types.
+pub mod clinician {
+    crate::clinician_commands!(crate::__declare_commands);
+}
+
+/// The kiosk's table as types.
+pub mod kiosk {
+    crate::kiosk_commands!(crate::__declare_commands);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_kiosk_shares_no_command_with_the_clinician() {
+        for name in super::kiosk::NAMES {
+            assert!(!super::clinician::NAMES.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_tables_are_a_promise() {
+        insta::assert_debug_snapshot!((super::clinician::NAMES, super::kiosk::NAMES));
+    }
+}

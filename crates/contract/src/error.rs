@@ -1,0 +1,176 @@
+//! What goes wrong, in words that a clinician understands, and what to do next.
+//!
+//! An error reaching the window is a code with a sentence and a next step, never a server's text, SQL or a URL.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $sentence:literal, $next:literal;)+) => {
+        /// Every error that the window can be told. The window branches on these and on nothing else.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
+        }
+
+        impl ErrorCode {
+            /// All of them, for tests and documentation.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The stable word for logs, support and the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What happened. `{detail}` stands for [`ErrorReport::detail`].
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+
+            /// What to do next.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$variant => $next,)+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The server does not answer.
+    ServerUnreachable = "SERVER_UNREACHABLE", "ChatEHR cannot be reached.", "What was loaded before stays readable. We keep trying; call the patient if it cannot wait.";
+    /// It answered too late.
+    ServerTimeout = "SERVER_TIMEOUT", "ChatEHR took too long to answer.", "Try again in a moment.";
+    /// The address belongs to something else.
+    NotChatEhr = "NOT_CHATEHR", "The configured address is not a ChatEHR server. Nothing was sent to it.", "Ask your administrator to check CHATEHR_API_URL on this workstation.";
+    /// A server that answers nonsense.
+    ServerFault = "SERVER_FAULT", "ChatEHR reported a fault of its own.", "Try again in a moment; if it stays, tell your administrator.";
+    /// The workstation's key was refused.
+    ApiKeyRefused = "API_KEY_REFUSED", "ChatEHR refused this workstation's access key.", "Ask your administrator to check CHATEHR_API_KEY on this workstation.";
+    /// The configuration cannot be used.
+    BadConfiguration = "BAD_CONFIGURATION", "This workstation's settings cannot be used: {detail}.", "Ask your administrator to correct the setting, then start the program again.";
+    /// The code is not a test account's.
+    SignInRefused = "SIGN_IN_REFUSED", "That sign-in was not accepted.", "Check the code and try again.";
+    /// The session is over.
+    SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Nothing you typed is lost.";
+    /// A role that has no place here.
+    WrongRole = "WRONG_ROLE", "This account cannot use this program.", "Sign in with an account for this program, or use the kiosk.";
+    /// Not this person's to do.
+    Forbidden = "FORBIDDEN", "You may not do this for this consultation.", "Ask the physician in charge, or your administrator.";
+    /// Gone, or not visible.
+    NotFound = "NOT_FOUND", "This consultation is no longer in your list.", "It may have been taken or closed; go back to the queue.";
+    /// Somebody was first.
+    AlreadyTaken = "ALREADY_TAKEN", "{detail} has already accepted this consultation.", "Nothing more is needed from you. Choose the next one in the queue.";
+    /// The state has moved on.
+    Conflict = "CONFLICT", "This consultation has changed in the meantime: {detail}.", "Look at its present state and decide again.";
+    /// Something cannot be accepted as typed.
+    Invalid = "INVALID", "This cannot be sent: {detail}.", "Correct it and send again. What you typed is kept.";
+    /// Too many requests.
+    RateLimited = "RATE_LIMITED", "ChatEHR asks us to slow down.", "We try again by ourselves shortly.";
+    /// An action that needs the server's word.
+    NeedsConnection = "NEEDS_CONNECTION", "This needs a connection to ChatEHR, because responsibility for a patient changes hands.", "Wait until the connection is back, or call the clinic's desk.";
+    /// No keyring.
+    KeyringMissing = "KEYRING_MISSING", "This workstation has no keyring, so patient data cannot be kept safely on it.", "Start a keyring (GNOME Keyring or KWallet), then choose Try again. Nothing was written.";
+    /// A locked keyring.
+    KeyringLocked = "KEYRING_LOCKED", "The keyring of this workstation is locked or does not answer.", "Unlock it, then choose Try again. Nothing was changed.";
+    /// Files without their key.
+    KeyMissing = "KEY_MISSING", "The key to this workstation's saved records is not in the keyring.", "If the keyring was reset, restore it and choose Try again. The files are left as they are.";
+    /// The wrong key.
+    WrongKey = "WRONG_KEY", "The key in the keyring does not open this workstation's saved records.", "Restore the keyring that belongs to them and choose Try again. The files are left as they are.";
+    /// A damaged cache.
+    CacheDamaged = "CACHE_DAMAGED", "The saved copy of your records is damaged.", "Choose Rebuild: the damaged file is put aside and everything is fetched from ChatEHR again. Nothing unsent is touched.";
+    /// A damaged ledger.
+    LedgerDamaged = "LEDGER_DAMAGED", "The file with your unsent messages is damaged. It is left as it is.", "Do not delete anything. Tell your administrator; the file may be rescued.";
+    /// A file of a newer program.
+    FromNewerVersion = "FROM_NEWER_VERSION", "The saved records were written by a newer version of this program.", "Update this program, then start it again. Nothing was changed.";
+    /// No room.
+    DiskFull = "DISK_FULL", "The disk of this workstation is full.", "Free some space; what you typed stays here meanwhile.";
+    /// No permission to write.
+    ReadOnly = "READ_ONLY", "The program may not write to its folder on this workstation.", "Ask your administrator to correct the folder's permissions, then choose Try again.";
+    /// Storage failed in another way.
+    StorageFault = "STORAGE_FAULT", "This workstation could not read or write its saved records.", "Choose Try again; if it stays, tell your administrator.";
+    /// No key for this conversation.
+    NoMessageKey = "NO_MESSAGE_KEY", "The key to this conversation is not here, so nothing can be sealed.", "It is fetched when the connection is back; your text is kept.";
+    /// No notification daemon.
+    NoNotifications = "NO_NOTIFICATIONS", "This desktop shows no notifications.", "Keep this window in sight: urgent requests appear at its top. Tell your administrator.";
+    /// Ours.
+    Internal = "INTERNAL", "Something went wrong inside the program. Nothing you typed is lost.", "Try again; if it happens again, tell your administrator the reference.";
+}
+
+/// An error as the window receives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorReport {
+    /// Which.
+    pub code: ErrorCode,
+    /// Fills the sentence's `{detail}`: a physician's name, a setting's name, a field; never a patient's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether trying the same again may help.
+    pub retryable: bool,
+    /// What the log calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}
+
+impl ErrorReport {
+    /// A report with nothing but its code.
+    pub const fn new(code: ErrorCode) -> Self {
+        use ErrorCode as C;
+        let retryable = matches!(
+            code,
+            C::ServerUnreachable
+                | C::ServerTimeout
+                | C::ServerFault
+                | C::RateLimited
+                | C::NeedsConnection
+                | C::KeyringMissing
+                | C::KeyringLocked
+                | C::KeyMissing
+                | C::WrongKey
+                | C::DiskFull
+                | C::ReadOnly
+                | C::StorageFault
+                | C::NoMessageKey
+                | C::Internal
+        );
+        Self { code, detail: None, retryable, correlation_id: None }
+    }
+
+    /// The same, with what fills the sentence.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What happened, in words.
+    pub fn sentence(&self) -> String {
+        self.code.sentence().replace("{detail}", self.detail.as_deref().unwrap_or("somebody else"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorCode, ErrorReport};
+
+    #[test]
+    fn every_error_says_what_happened_and_what_to_do() {
+        for code in ErrorCode::ALL {
+            assert!(code.sentence().ends_with('.'), "{code:?}");
+            assert!(code.next_step().ends_with('.'), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_codes_is_a_promise() {
+        let list: Vec<_> =
+            ErrorCode::ALL.iter().map(|code| (code.as_str(), ErrorReport::new(*code).retryable)).collect();
+        insta::assert_debug_snapshot!(list);
+    }
+
+    #[test]
+    fn the_sentence_names_who_was_first() {
+        let report = ErrorReport::new(ErrorCode::AlreadyTaken).with_detail("Dr Lindqvist");
+        assert_eq!(report.sentence(), "Dr Lindqvist has already accepted this consultation.");
+    }
+}

@@ -1,0 +1,51 @@
+//! Server-sent events: ids and urgency, no free text (wire contract, section 2, `events`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AppointmentId, ConsultationId, MessageId, Urgency};
+
+/// What happened. The record itself is fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all_fields = "camelCase")]
+pub enum EventKind {
+    /// A consultation was made, changed, or left this person's view.
+    #[serde(rename = "consultation.changed")]
+    ConsultationChanged {
+        /// Which.
+        consultation_id: ConsultationId,
+        /// Its version after the change.
+        #[serde(default)]
+        version: u64,
+        /// So that an alert need not wait for the fetch.
+        urgency: Urgency,
+    },
+    /// A message arrived.
+    #[serde(rename = "message.created")]
+    MessageCreated {
+        /// In which consultation.
+        consultation_id: ConsultationId,
+        /// Which.
+        message_id: MessageId,
+    },
+    /// An appointment was made or changed.
+    #[serde(rename = "appointment.changed")]
+    AppointmentChanged {
+        /// Which.
+        appointment_id: AppointmentId,
+    },
+    /// The server cannot replay from where the listener was: start again from nothing.
+    #[serde(rename = "reset")]
+    Reset,
+    /// A kind of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One event with its place in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerEvent {
+    /// Opaque place in the stream, for `Last-Event-ID`.
+    pub id: Option<String>,
+    /// What happened.
+    pub kind: EventKind,
+}

@@ -1,0 +1,34 @@
+//! What every part of ChatEHR Desktop agrees on.
+//!
+//! Promises: the records of both HTTP surfaces, the requests with their validation, the views and commands
+//! between window and host, and the error codes, each written once and compiled for host and wasm alike.
+//! Refuses: I/O, clocks and randomness; and losing what it does not know: an unknown word from a server is
+//! kept as it came ([`Specialty::Other`] and its kin), because dropping a record is worse than showing an odd word.
+
+pub mod command;
+mod error;
+mod event;
+mod ids;
+mod kiosk;
+mod person;
+mod record;
+mod request;
+mod time;
+mod view;
+mod word;
+
+pub use error::{ErrorCode, ErrorReport};
+pub use event::{EventKind, ServerEvent};
+pub use ids::{AppointmentId, ConsultationId, EnvelopeId, MessageId, PersonId};
+pub use kiosk::{
+    KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
+};
+pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
+pub use record::{Appointment, Consultation, Escalation, HistoryEntry, Message, SPECIALTIES, Specialty};
+pub use request::{
+    ConsultationUpdate, Decline, InvalidField, MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS, MAX_METADATA_BYTES,
+    MAX_REASON_CHARS, NewConsultation, NewMessage,
+};
+pub use time::{ParseTimestampError, Timestamp};
+pub use view::*;
+pub use word::{AppointmentStatus, ConsultationStatus, MessageKind, Role, SpecialtyCode, Urgency};

@@ -1,0 +1,513 @@
+//! What the clinician's window shows and asks. Made by the engine from the encrypted files; never stored.
+//!
+//! `Debug` of anything that holds a patient's data shows ids alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AppointmentId, AppointmentStatus, ConsultationId, ConsultationStatus, EnvelopeId, ErrorReport,
+    HistoryEntry, MessageId, MessageKind, Patient, PersonId, PersonName, Role, SpecialtyCode, Timestamp,
+    Urgency,
+};
+
+/// Everything the window needs before it can choose a screen. Asked once at start, and again at each notice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramState {
+    /// Which screen.
+    pub stage: Stage,
+    /// The connection, for the rail's foot and the banner.
+    pub connection: Connection,
+    /// When everything was last in step with the server.
+    pub synced_at: Option<Timestamp>,
+    /// Messages that the server has not confirmed.
+    pub outbox_waiting: u32,
+    /// Messages that need a person's decision.
+    pub outbox_stuck: u32,
+    /// Figures beside the rail's entries.
+    pub counts: Counts,
+    /// Why desktop notifications do not work, when they do not.
+    pub notifications: Option<ErrorReport>,
+    /// What the server is called, for the sign-in screen.
+    pub server: String,
+}
+
+/// Which screen the program is at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Stage {
+    /// Opening the files; lasts a moment.
+    Starting,
+    /// Nobody is signed in. `error` says why the last attempt failed or the server cannot be asked.
+    SignIn {
+        /// Accounts that a demonstration server offers; empty elsewhere.
+        accounts: Vec<crate::Account>,
+        /// What is in the way.
+        error: Option<ErrorReport>,
+    },
+    /// Signed in, files open.
+    Ready {
+        /// Who.
+        person: Person,
+    },
+    /// The files cannot be opened; a state with its own way out, never a wipe.
+    Blocked {
+        /// What is in the way and what to do.
+        error: ErrorReport,
+    },
+}
+
+/// Who is signed in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Opaque id.
+    pub id: PersonId,
+    /// Name in parts.
+    pub name: PersonName,
+    /// What they may do.
+    pub role: Role,
+    /// A physician's.
+    pub specialties: Vec<SpecialtyCode>,
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// How the program and the server stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Connection {
+    /// The first attempt is under way.
+    Connecting,
+    /// Events arrive.
+    Online {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Lost, and being tried again.
+    Offline {
+        /// Since when.
+        since: Timestamp,
+        /// When the next attempt is made.
+        retry_at: Option<Timestamp>,
+        /// Why.
+        error: ErrorReport,
+    },
+}
+
+/// Figures beside the rail's entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Pending, and this person could take it (declined ones left out).
+    pub queue: u32,
+    /// Of those, urgent or emergency.
+    pub queue_urgent: u32,
+    /// Open, and this person's.
+    pub mine: u32,
+    /// Messages from patients that this person has not opened.
+    pub unread: u32,
+}
+
+/// Sign in with a test account's code.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Six digits.
+    pub code: String,
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignIn(…)")
+    }
+}
+
+/// Which consultations a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ListScope {
+    /// Pending in this person's specialties and not declined by them; triage order.
+    #[default]
+    Queue,
+    /// This person's open ones; triage order.
+    Mine,
+    /// This person's completed and cancelled ones; latest first.
+    Closed,
+}
+
+/// Asks for a page of consultations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsultationList {
+    /// Which list.
+    pub scope: ListScope,
+    /// One specialty only.
+    #[serde(default)]
+    pub specialty: Option<SpecialtyCode>,
+    /// Rows to pass over.
+    #[serde(default)]
+    pub offset: u32,
+    /// Rows to return, 1 to 500.
+    pub limit: u32,
+}
+
+/// A page of consultations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConsultationPage {
+    /// In the list's order.
+    pub rows: Vec<ConsultationRow>,
+    /// How many there are in all.
+    pub total: u32,
+}
+
+/// One row of a list.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsultationRow {
+    /// Which.
+    pub id: ConsultationId,
+    /// Who asks; the id stands alone where the server has no directory.
+    pub patient_id: PersonId,
+    /// Their name and birth date, where known.
+    pub patient: Option<Patient>,
+    /// Which pool.
+    pub specialty: SpecialtyCode,
+    /// How soon.
+    pub urgency: Urgency,
+    /// Where it stands.
+    pub status: ConsultationStatus,
+    /// The beginning of the patient's words, on one line.
+    pub summary: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Until when somebody should answer; only while pending.
+    pub answer_due: Option<Timestamp>,
+    /// Messages from the patient that this person has not opened.
+    pub unread: u32,
+}
+
+impl fmt::Debug for ConsultationRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsultationRow")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names one consultation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsultationRef {
+    /// Which.
+    pub id: ConsultationId,
+}
+
+/// A consultation with all that stands around its conversation.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsultationView {
+    /// The row, as in the list.
+    pub row: ConsultationRow,
+    /// The patient's words in full.
+    pub description: String,
+    /// Who has taken it.
+    pub physician: Option<PersonLabel>,
+    /// Whether that is the person signed in.
+    pub mine: bool,
+    /// What happened, oldest first.
+    pub history: Vec<HistoryLine>,
+    /// What this person may do now; an action that needs the server is listed and refuses offline with a reason.
+    pub actions: Vec<Action>,
+    /// Whether this person may write to the patient, and if not why not.
+    pub may_write: bool,
+    /// The patient's appointments with this person, soonest first.
+    pub appointments: Vec<AppointmentRow>,
+    /// The patient's other consultations that this person may see, latest first.
+    pub earlier: Vec<ConsultationRow>,
+    /// What was typed and not sent.
+    pub draft: String,
+}
+
+impl fmt::Debug for ConsultationView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsultationView").field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+/// A person by id, with a name where the directory knows one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonLabel {
+    /// Opaque id.
+    pub id: PersonId,
+    /// Name in parts.
+    pub name: Option<PersonName>,
+}
+
+impl fmt::Debug for PersonLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonLabel").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A history entry with its actor's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// What happened.
+    pub entry: HistoryEntry,
+    /// Who did it; the server itself has none.
+    pub actor: Option<PersonLabel>,
+}
+
+/// What a physician can do with a consultation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Take it.
+    Accept,
+    /// Say no, with a reason.
+    Decline,
+    /// Begin.
+    Start,
+    /// Finish.
+    Complete,
+}
+
+/// Decline one, with a reason of 1 to 500 characters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclineConsultation {
+    /// Which.
+    pub id: ConsultationId,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Debug for DeclineConsultation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeclineConsultation").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The conversation of one consultation. It carries the consultation's id, so that an answer that comes late is
+/// never shown under another patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    /// Whose.
+    pub consultation_id: ConsultationId,
+    /// The latest, oldest first, then what waits in the outbox.
+    pub messages: Vec<MessageView>,
+    /// Whether there are older ones.
+    pub has_older: bool,
+}
+
+/// Asks for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationRequest {
+    /// Whose.
+    pub id: ConsultationId,
+    /// How many of the latest, 1 to 500.
+    pub limit: u32,
+}
+
+/// One message as shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageView {
+    /// The server's id, once it has one.
+    pub id: Option<MessageId>,
+    /// The sender's own id; stays the same from queued to sent, so a view can keep its place.
+    pub envelope_id: Option<EnvelopeId>,
+    /// Whether the person signed in wrote it.
+    pub mine: bool,
+    /// Who wrote it.
+    pub from: PersonLabel,
+    /// What it carries.
+    pub kind: MessageKind,
+    /// The words, or why they cannot be shown.
+    pub body: MessageBody,
+    /// When the server took it; when it was written, before that.
+    pub at: Timestamp,
+    /// How far it has come.
+    pub delivery: Delivery,
+}
+
+impl fmt::Debug for MessageView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageView")
+            .field("id", &self.id)
+            .field("delivery", &self.delivery)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The words of a message, or why they cannot be shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum MessageBody {
+    /// Readable.
+    Clear {
+        /// The words.
+        text: String,
+    },
+    /// Sealed, and its key is not here (yet).
+    Sealed,
+    /// It does not open: altered, or meant for another place. It stays stored as it came.
+    Unreadable,
+}
+
+impl fmt::Debug for MessageBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear { .. } => "Clear(…)",
+            Self::Sealed => "Sealed",
+            Self::Unreadable => "Unreadable",
+        })
+    }
+}
+
+/// How far a message has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Delivery {
+    /// Received from, or confirmed by, the server.
+    Sent,
+    /// On this workstation, waiting for the connection or its turn.
+    Queued,
+    /// On its way.
+    Sending,
+    /// Refused for good; the person can send again or discard.
+    Stuck {
+        /// Why.
+        error: ErrorReport,
+    },
+}
+
+/// Send words to the patient.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendMessage {
+    /// In which consultation.
+    pub consultation_id: ConsultationId,
+    /// 1 to 10,000 characters.
+    pub text: String,
+}
+
+impl fmt::Debug for SendMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendMessage").field("consultation_id", &self.consultation_id).finish_non_exhaustive()
+    }
+}
+
+/// Keep what is being typed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveDraft {
+    /// In which consultation.
+    pub consultation_id: ConsultationId,
+    /// As typed; empty forgets it.
+    pub text: String,
+}
+
+impl fmt::Debug for SaveDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaveDraft").field("consultation_id", &self.consultation_id).finish_non_exhaustive()
+    }
+}
+
+/// Names a message that waits in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxRef {
+    /// Which.
+    pub envelope_id: EnvelopeId,
+}
+
+/// Asks for appointments in a half-open range of time. The window knows its own days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppointmentRange {
+    /// From, inclusive.
+    pub from: Timestamp,
+    /// To, exclusive.
+    pub to: Timestamp,
+}
+
+/// Appointments of a range, soonest first, and how old they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppointmentPage {
+    /// Soonest first.
+    pub rows: Vec<AppointmentRow>,
+    /// When they were last in step with the server.
+    pub synced_at: Option<Timestamp>,
+}
+
+/// One appointment as shown.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppointmentRow {
+    /// Which.
+    pub id: AppointmentId,
+    /// Who comes.
+    pub patient_id: PersonId,
+    /// Their name and birth date, where known.
+    pub patient: Option<Patient>,
+    /// What it follows from.
+    pub consultation_id: Option<ConsultationId>,
+    /// When it begins.
+    pub date_time: Timestamp,
+    /// Minutes.
+    pub duration: u32,
+    /// What kind, in words.
+    pub kind: String,
+    /// Where it stands.
+    pub status: AppointmentStatus,
+    /// In words.
+    pub notes: String,
+}
+
+impl fmt::Debug for AppointmentRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppointmentRow")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The program's word to the window that something changed: ids, never content. The window asks for what it shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChangeNotice {
+    /// [`ProgramState`] is another.
+    pub state: bool,
+    /// Lists are to be read again.
+    pub lists: bool,
+    /// These consultations or their conversations are to be read again.
+    pub consultations: Vec<ConsultationId>,
+    /// Appointments are to be read again.
+    pub appointments: bool,
+    /// An urgent request has arrived and nobody has seen it: show it in the window too.
+    pub alert: Option<AlertNotice>,
+    /// Show this consultation now: its notification was clicked.
+    pub open: Option<ConsultationId>,
+}
+
+/// What an alert says: no patient's data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertNotice {
+    /// Which.
+    pub consultation_id: ConsultationId,
+    /// How soon.
+    pub urgency: Urgency,
+    /// Which pool.
+    pub specialty: SpecialtyCode,
+    /// Until when somebody should answer.
+    pub answer_due: Option<Timestamp>,
+}
