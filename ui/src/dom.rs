@@ -1,0 +1,126 @@
+//! The few things asked of the browser itself: listening on the window, the shared second, and placing an element.
+//!
+//! Placing goes through the style object, never through a `style` attribute, which the content security policy
+//! forbids.
+
+use std::cell::RefCell;
+
+use chatehr_contract::Timestamp;
+use gloo_timers::callback::Interval;
+use wasm_bindgen::{JsCast, closure::Closure};
+use yew::prelude::*;
+
+use crate::time;
+
+/// Listens on a target for as long as it is kept.
+pub struct Listener {
+    target: web_sys::EventTarget,
+    name: &'static str,
+    heard: Closure<dyn Fn(web_sys::Event)>,
+}
+
+impl Listener {
+    /// Begins to listen; `None` outside a browser.
+    pub fn on_window(name: &'static str, heard: impl Fn(web_sys::Event) + 'static) -> Option<Self> {
+        Self::on(web_sys::window()?.into(), name, heard)
+    }
+
+    /// Begins to listen on `target`.
+    pub fn on(
+        target: web_sys::EventTarget,
+        name: &'static str,
+        heard: impl Fn(web_sys::Event) + 'static,
+    ) -> Option<Self> {
+        let heard = Closure::<dyn Fn(web_sys::Event)>::new(heard);
+        target.add_event_listener_with_callback(name, heard.as_ref().unchecked_ref()).ok()?;
+        Some(Self { target, name, heard })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The target outlives the listener; if it does not, there is nothing left to remove.
+        drop(self.target.remove_event_listener_with_callback(self.name, self.heard.as_ref().unchecked_ref()));
+    }
+}
+
+/// Sets a property of an element's own style.
+pub fn place(node: &NodeRef, property: &str, value: &str) {
+    if let Some(element) = node.cast::<web_sys::HtmlElement>() {
+        // A property name that the browser does not know is ignored by it, and so here.
+        drop(element.style().set_property(property, value));
+    }
+}
+
+/// Puts the theme on the root element: "light", "dark", or what the system says.
+pub fn set_theme(theme: Option<&str>) {
+    let Some(root) = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element()) else {
+        return;
+    };
+    drop(match theme {
+        Some(theme) => root.set_attribute("data-theme", theme),
+        None => root.remove_attribute("data-theme"),
+    });
+}
+
+/// Moves the keyboard's focus.
+pub fn focus(node: &NodeRef) {
+    if let Some(element) = node.cast::<web_sys::HtmlElement>() {
+        drop(element.focus());
+    }
+}
+
+type Reader = (u32, std::rc::Rc<dyn Fn()>);
+
+thread_local! {
+    static READERS: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
+    static SECOND: RefCell<Option<Interval>> = const { RefCell::new(None) };
+    static NEXT: RefCell<u32> = const { RefCell::new(0) };
+}
+
+/// One interval for the whole window, running only while something reads it, so that all clocks on the screen turn
+/// over together.
+fn subscribe(reader: std::rc::Rc<dyn Fn()>) -> impl FnOnce() {
+    let id = NEXT.with_borrow_mut(|next| {
+        *next = next.wrapping_add(1);
+        *next
+    });
+    READERS.with_borrow_mut(|readers| readers.push((id, reader)));
+    SECOND.with_borrow_mut(|second| {
+        second.get_or_insert_with(|| {
+            Interval::new(1_000, || {
+                let readers = READERS.with_borrow(Clone::clone);
+                readers.iter().for_each(|(_, reader)| reader());
+            })
+        });
+    });
+    move || {
+        READERS.with_borrow_mut(|readers| readers.retain(|(other, _)| *other != id));
+        if READERS.with_borrow(Vec::is_empty) {
+            SECOND.with_borrow_mut(|second| drop(second.take()));
+        }
+    }
+}
+
+/// What `read` says of the present, read each second. The component is drawn again only when it says something else,
+/// so "3 min" costs one drawing a minute. `deps` are what `read` depends on.
+#[hook]
+pub fn use_clock<T, D>(deps: D, read: fn(Timestamp, &D) -> T) -> T
+where
+    T: PartialEq + Clone + 'static,
+    D: PartialEq + Clone + 'static,
+{
+    let current = read(time::now(), &deps);
+    let seen = use_mut_ref(|| current.clone());
+    seen.replace(current.clone());
+    let update = use_force_update();
+    use_effect_with(deps, move |deps| {
+        let deps = deps.clone();
+        subscribe(std::rc::Rc::new(move || {
+            if read(time::now(), &deps) != *seen.borrow() {
+                update.force_update();
+            }
+        }))
+    });
+    current
+}
