@@ -1,0 +1,213 @@
+//! The door: is this ChatEHR, and who may come in.
+//!
+//! Nothing but the question who it is goes to a server that has not said that it is ChatEHR: every other request
+//! asks first, once, and again after the connection was lost, because another program may have taken the port.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chatehr_contract::{Account, Session, Timestamp};
+use reqwest::{
+    Method, RequestBuilder, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+    redirect,
+};
+use serde::Deserialize;
+
+use crate::{
+    config::{self, Config, ConfigError},
+    error::ClientError,
+    exchange::{self, Answer, Asking},
+    page,
+    signed_in::SignedIn,
+};
+
+/// A workstation's connection to ChatEHR. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    api_key: Option<HeaderValue>,
+    timeout: Duration,
+    idle_timeout: Duration,
+    jitter_seed: u64,
+    identified: AtomicBool,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Health {
+    /// Its name, with `chatehr` in it.
+    pub service: String,
+    /// Its version.
+    pub version: String,
+    /// Its clock.
+    pub timestamp: Timestamp,
+    /// What it can do beyond the original (wire contract, section 2).
+    #[serde(default)]
+    pub features: BTreeSet<String>,
+}
+
+impl Health {
+    /// Whether the server has this feature.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.contains(feature)
+    }
+}
+
+impl Client {
+    /// Checks the settings and makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let base = config.base()?;
+        let api_key = config.authorization()?;
+        if [config.timeout, config.connect_timeout, config.idle_timeout].contains(&Duration::ZERO) {
+            return Err(ConfigError::Timeout);
+        }
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("chatehr-desktop/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(Duration::from_secs(30));
+        if config::is_loopback(&base) {
+            // A proxy from the environment would carry what was meant to stay on this machine, and so would a
+            // name server that knows its own localhost.
+            http = http.no_proxy().resolve_to_addrs(
+                "localhost",
+                &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))],
+            );
+        }
+        if base.scheme() == "https" {
+            http = http.https_only(true);
+        }
+        Ok(Self(Arc::new(Inner {
+            http: http.build().map_err(|error| ConfigError::Tls(error.without_url()))?,
+            base,
+            api_key,
+            timeout: config.timeout,
+            idle_timeout: config.idle_timeout,
+            jitter_seed: config.jitter_seed,
+            identified: AtomicBool::new(false),
+        })))
+    }
+
+    /// Asks the server who it is; no key goes along.
+    ///
+    /// # Errors
+    /// [`ClientError::NotChatEhr`] for anything that answers and does not say that it is ChatEHR.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        let request = self.request(Method::GET, &["health"])?.timeout(self.0.timeout);
+        let health =
+            exchange::exchange(request, Asking::Identity).await.and_then(|answer| read_health(&answer));
+        self.0.identified.store(health.is_ok(), Ordering::Relaxed);
+        health
+    }
+
+    /// The test accounts that a demonstration server offers; any other server offers none.
+    ///
+    /// # Errors
+    /// [`ClientError::ApiKeyRefused`] for a wrong key; see [`ClientError`].
+    pub async fn accounts(&self) -> Result<Vec<Account>, ClientError> {
+        let request = self.with_key(self.request(Method::GET, &["test", "accounts"])?);
+        match self.ask(request, Asking::Workstation).await {
+            Ok(answer) => Ok(page::read(&answer)?.rows),
+            Err(ClientError::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Signs a person in with a test account's code.
+    ///
+    /// # Errors
+    /// [`ClientError::SignInRefused`] for a code that is nobody's, [`ClientError::ApiKeyRefused`] for a wrong key.
+    pub async fn sign_in(&self, code: &str) -> Result<Session, ClientError> {
+        let request = self.with_key(self.request(Method::POST, &["test", "sign-in"])?);
+        let request = request.json(&serde_json::json!({ "code": code }));
+        self.ask(request, Asking::SignIn).await?.json()
+    }
+
+    /// The same server, asked as the person to whom this token belongs.
+    pub fn with_session(&self, token: &str) -> SignedIn {
+        SignedIn::new(self.clone(), config::bearer(token))
+    }
+
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        self.0.idle_timeout
+    }
+
+    pub(crate) fn jitter_seed(&self) -> u64 {
+        self.0.jitter_seed
+    }
+
+    /// A request without any credential.
+    pub(crate) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
+        let url = exchange::address(&self.0.base, segments)?;
+        Ok(self.0.http.request(method, url).header(ACCEPT, "application/json"))
+    }
+
+    /// Sends once the server is known to be ChatEHR, and reads the answer.
+    pub(crate) async fn ask(&self, request: RequestBuilder, asking: Asking) -> Result<Answer, ClientError> {
+        self.identify().await?;
+        let answer = exchange::exchange(request.timeout(self.0.timeout), asking).await;
+        self.doubt(answer)
+    }
+
+    /// Sends once the server is known to be ChatEHR; the body is a stream without an end, so no time limit.
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        self.identify().await?;
+        let response = exchange::open(request, Asking::Session).await;
+        self.doubt(response)
+    }
+
+    async fn identify(&self) -> Result<(), ClientError> {
+        if !self.0.identified.load(Ordering::Relaxed) {
+            self.health().await?;
+        }
+        Ok(())
+    }
+
+    /// After these, whoever answers next has to say again who it is.
+    fn doubt<T>(&self, result: Result<T, ClientError>) -> Result<T, ClientError> {
+        if let Err(ClientError::Unreachable(_) | ClientError::NotChatEhr { .. }) = result {
+            self.0.identified.store(false, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn with_key(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.0.api_key {
+            Some(key) => request.header(AUTHORIZATION, key.clone()),
+            None => request,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(…)")
+    }
+}
+
+fn read_health(answer: &Answer) -> Result<Health, ClientError> {
+    let health: Health = answer
+        .json()
+        .map_err(|_| ClientError::NotChatEhr { reason: "its health report is not ChatEHR's" })?;
+    if health.service.to_ascii_lowercase().contains("chatehr") {
+        Ok(health)
+    } else {
+        Err(ClientError::NotChatEhr { reason: "it calls itself something else" })
+    }
+}

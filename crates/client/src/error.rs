@@ -1,0 +1,226 @@
+//! What can go wrong between a request and its answer.
+//!
+//! No error holds a URL, a token, a body or a source that could: the sources here are our own, made of kinds and
+//! positions, because those of the HTTP and JSON libraries quote addresses and values. What a server said in words
+//! is kept apart from `Display` and `Debug`.
+
+use std::{fmt, io, time::Duration};
+
+use chatehr_contract::{ConsultationStatus, ErrorCode, InvalidField, PersonId};
+
+/// Why a request has no good answer.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// No connection, or it broke before the answer was whole. Whether the server acted is not known.
+    #[error("the server cannot be reached")]
+    Unreachable(#[source] ConnectionFault),
+    /// No answer in time. Whether the server acted is not known.
+    #[error("the server took too long to answer")]
+    Timeout,
+    /// The address belongs to something else, or something stands in between, such as a proxy's sign-in page.
+    #[error("not a ChatEHR server: {reason}")]
+    NotChatEhr {
+        /// What gave it away.
+        reason: &'static str,
+    },
+    /// The workstation's key is wrong.
+    #[error("the workstation's key was refused")]
+    ApiKeyRefused,
+    /// The code is nobody's.
+    #[error("the sign-in was refused")]
+    SignInRefused,
+    /// The session's token is no longer good.
+    #[error("the session has ended")]
+    SignedOut,
+    /// Not this person's to do.
+    #[error("forbidden")]
+    Forbidden,
+    /// Not there, or not visible to this person.
+    #[error("not found")]
+    NotFound,
+    /// The record is no longer in the state that the request needs.
+    #[error("the record has changed in the meantime")]
+    Conflict {
+        /// How it stands now, where the server says so.
+        current: Option<ConflictState>,
+        /// The server's words: for nobody's eyes but a decision's, never shown or logged.
+        message: String,
+    },
+    /// The version asked for is not the present one.
+    #[error("the record has another version by now")]
+    PreconditionFailed {
+        /// How it stands now, where the server says so.
+        current: Option<ConflictState>,
+    },
+    /// The request cannot be accepted as it is.
+    #[error("the request is not acceptable ({} fields)", fields.len())]
+    Invalid {
+        /// Which fields and why; empty where the server does not say. The words are the server's.
+        fields: Vec<InvalidField>,
+    },
+    /// The request is too large for the server.
+    #[error("the request is too large")]
+    TooLarge,
+    /// Too many requests.
+    #[error("too many requests")]
+    RateLimited {
+        /// Not before.
+        retry_after: Option<Duration>,
+    },
+    /// The server failed.
+    #[error("the server failed with status {status}")]
+    ServerFault {
+        /// Of HTTP; 5xx or 425.
+        status: u16,
+        /// Not before.
+        retry_after: Option<Duration>,
+    },
+    /// A refusal that has no meaning in the contract.
+    #[error("the server refused with status {status}")]
+    Refused {
+        /// Of HTTP.
+        status: u16,
+    },
+    /// The answer is not what the contract says.
+    #[error("the answer is not what the contract says")]
+    Malformed(#[source] BadAnswer),
+}
+
+/// A record that stood in the way, as far as the refusal told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictState {
+    /// Where it stands.
+    pub status: ConsultationStatus,
+    /// Who has it.
+    pub physician_id: Option<PersonId>,
+    /// Its version; 0 where the server counts none.
+    pub version: u64,
+}
+
+/// How a connection failed, without its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionFault {
+    /// It was never made.
+    #[error("no connection{}", kind(*.0))]
+    NotMade(Option<io::ErrorKind>),
+    /// The server's certificate or its way of speaking TLS was not accepted.
+    #[error("no secure connection")]
+    NotSecure,
+    /// It broke, half an answer included.
+    #[error("the connection broke{}", kind(*.0))]
+    Broken(Option<io::ErrorKind>),
+    /// The server ended an event stream.
+    #[error("the server closed the stream")]
+    Closed,
+}
+
+fn kind(kind: Option<io::ErrorKind>) -> String {
+    kind.map(|kind| format!(" ({kind})")).unwrap_or_default()
+}
+
+/// How an answer differs from the contract, without its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// More bytes than any answer may have.
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
+    /// Not the JSON of this record or list.
+    #[error("JSON that does not fit at line {line}, column {column}")]
+    Json {
+        /// From 1; 0 where the text is sound and the record is not.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A field that reads as JSON and cannot be used.
+    #[error("the field {0} cannot be used")]
+    Field(&'static str),
+    /// Not a stream of events.
+    #[error("not an event stream")]
+    NotEvents,
+}
+
+impl From<serde_json::Error> for ClientError {
+    /// Keeps the place alone: the library's own words quote values.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(BadAnswer::Json { line: error.line(), column: error.column() })
+    }
+}
+
+impl ClientError {
+    /// Whether the same request may succeed later without anybody changing anything. The one place that decides.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Timeout | Self::RateLimited { .. } | Self::ServerFault { .. } => {
+                true
+            }
+            Self::NotChatEhr { .. }
+            | Self::ApiKeyRefused
+            | Self::SignInRefused
+            | Self::SignedOut
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::Invalid { .. }
+            | Self::TooLarge
+            | Self::Refused { .. }
+            | Self::Malformed(_) => false,
+        }
+    }
+
+    /// Whether it is this one request that cannot succeed. When false, the connection, the key or the session is
+    /// at fault, and whatever waits in an outbox should go on waiting.
+    pub const fn concerns_this_request(&self) -> bool {
+        !self.is_transient()
+            && !matches!(
+                self,
+                Self::NotChatEhr { .. } | Self::ApiKeyRefused | Self::SignInRefused | Self::SignedOut
+            )
+    }
+
+    /// How long the server asks to wait.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::ServerFault { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What the window is told. The caller fills in the detail, such as the physician's name, and decides whether
+    /// a record that somebody has taken was taken by this very person.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unreachable(_) => ErrorCode::ServerUnreachable,
+            Self::Timeout => ErrorCode::ServerTimeout,
+            Self::NotChatEhr { .. } => ErrorCode::NotChatEhr,
+            Self::ApiKeyRefused => ErrorCode::ApiKeyRefused,
+            Self::SignInRefused => ErrorCode::SignInRefused,
+            Self::SignedOut => ErrorCode::SignedOut,
+            Self::Forbidden => ErrorCode::Forbidden,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::Conflict { current: Some(current), .. } if current.is_taken() => ErrorCode::AlreadyTaken,
+            Self::Conflict { .. } | Self::PreconditionFailed { .. } => ErrorCode::Conflict,
+            Self::Invalid { .. } | Self::TooLarge => ErrorCode::Invalid,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::ServerFault { .. } | Self::Malformed(_) => ErrorCode::ServerFault,
+            Self::Refused { .. } => ErrorCode::Internal,
+        }
+    }
+}
+
+impl ConflictState {
+    fn is_taken(&self) -> bool {
+        self.physician_id.is_some()
+            && matches!(self.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
+    }
+}
+
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match std::error::Error::source(self) {
+            Some(source) => write!(f, "{self}: {source}"),
+            None => fmt::Display::fmt(self, f),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One request and its answer: bounded in time and size, with every failure told in our own words.
+
+use std::{error::Error as _, io};
+
+use chatehr_contract::InvalidField;
+use reqwest::{
+    RequestBuilder, Response, Url,
+    header::{CONTENT_LENGTH, HeaderMap, HeaderValue},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    error::{BadAnswer, ClientError, ConnectionFault},
+    refusal,
+};
+
+/// The longest answer that is read.
+pub(crate) const MAX_BODY: usize = 16 * 1024 * 1024;
+/// The longest refusal that is read: a record with its history, and some.
+const MAX_REFUSAL: usize = 256 * 1024;
+
+/// Who is asking, which decides what a refusal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Nobody yet: is this ChatEHR?
+    Identity,
+    /// The workstation, with its key.
+    Workstation,
+    /// The workstation, with a person's code.
+    SignIn,
+    /// A person, with their session.
+    Session,
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+
+    /// `X-Total-Count`, which some servers write as a JSON string.
+    pub(crate) fn total_count(&self) -> Option<u64> {
+        self.headers.get("x-total-count")?.to_str().ok()?.trim().trim_matches('"').parse().ok()
+    }
+}
+
+/// Sends, and reads the whole answer.
+pub(crate) async fn exchange(request: RequestBuilder, asking: Asking) -> Result<Answer, ClientError> {
+    let mut response = open(request, asking).await?;
+    let headers = response.headers().clone();
+    let body = read_body(&mut response, MAX_BODY).await?;
+    if refusal::is_web_page(&headers, &body) {
+        return Err(ClientError::NotChatEhr { reason: "it answers with a web page" });
+    }
+    Ok(Answer { headers, body })
+}
+
+/// Sends, and turns every status but success into an error. The body is yet to be read.
+pub(crate) async fn open(request: RequestBuilder, asking: Asking) -> Result<Response, ClientError> {
+    let mut response = request.send().await.map_err(transport)?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    // Best effort: the status alone tells most of it.
+    let body = read_body(&mut response, MAX_REFUSAL).await.unwrap_or_default();
+    Err(refusal::read(status, &headers, &body, asking))
+}
+
+async fn read_body(response: &mut Response, most: usize) -> Result<Vec<u8>, ClientError> {
+    let too_long = || ClientError::Malformed(BadAnswer::TooLong(most));
+    let promised =
+        response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if promised.is_some_and(|length: usize| length > most) {
+        return Err(too_long());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len().saturating_add(chunk.len()) > most {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The library's error without its address.
+pub(crate) fn transport(error: reqwest::Error) -> ClientError {
+    if error.is_connect() {
+        let kind = io_kind(&error);
+        // Rustls reports a refused certificate as invalid data.
+        return ClientError::Unreachable(if kind == Some(io::ErrorKind::InvalidData) {
+            ConnectionFault::NotSecure
+        } else {
+            ConnectionFault::NotMade(kind)
+        });
+    }
+    if error.is_timeout() {
+        return ClientError::Timeout;
+    }
+    ClientError::Unreachable(ConnectionFault::Broken(io_kind(&error)))
+}
+
+/// The innermost operating-system kind in the chain.
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let mut kind = None;
+    let mut next = error.source();
+    while let Some(error) = next {
+        kind = error.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
+        next = error.source();
+    }
+    kind
+}
+
+/// Appends path segments, each encoded whole: an id may hold a slash, a question mark or anything else.
+pub(crate) fn address(base: &Url, segments: &[&str]) -> Result<Url, ClientError> {
+    // These cannot stand in a path in any spelling, so no record behind them can be asked for.
+    if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+        return Err(ClientError::NotFound);
+    }
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| ClientError::NotFound)?.extend(segments);
+    Ok(url)
+}
+
+/// The header of an idempotency key.
+pub(crate) fn idempotency(key: &str) -> Result<HeaderValue, ClientError> {
+    HeaderValue::from_str(key).map_err(|_| ClientError::Invalid {
+        fields: vec![InvalidField::new("idempotencyKey", "holds a character that no header can carry")],
+    })
+}

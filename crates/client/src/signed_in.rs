@@ -1,0 +1,279 @@
+//! What a person who is signed in may ask of ChatEHR. The server decides whether they may.
+
+use std::fmt;
+
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use chatehr_contract::{
+    Appointment, Consultation, ConsultationId, ConsultationUpdate, Decline, Message, NewConsultation,
+    NewMessage, Patient, PersonId, Physician, Timestamp,
+};
+use reqwest::{
+    Method, RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+use crate::{
+    client::Client,
+    error::{BadAnswer, ClientError},
+    events::EventStream,
+    exchange::{self, Asking},
+    page::{self, ConsultationQuery, MAX_LIMIT, Page},
+};
+
+/// Keys travel with or without padding.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// ChatEHR, asked as one person. Cheap to clone. Every call can fail with [`ClientError::SignedOut`] once the
+/// session is over.
+#[derive(Clone)]
+pub struct SignedIn {
+    client: Client,
+    /// None for a token that no header can carry: no server can have given it.
+    token: Option<HeaderValue>,
+}
+
+/// A consultation's message key, given to its participants alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageKeyMaterial {
+    /// Which root secret it derives from.
+    pub kid: String,
+    /// For AES-256-GCM.
+    pub key: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for MessageKeyMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageKeyMaterial").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedIn(…)")
+    }
+}
+
+impl SignedIn {
+    pub(crate) const fn new(client: Client, token: Option<HeaderValue>) -> Self {
+        Self { client, token }
+    }
+
+    /// A page of the consultations that this person may see, newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn consultations(&self, query: &ConsultationQuery) -> Result<Page<Consultation>, ClientError> {
+        self.list(&["consultations"], &query.pairs()).await
+    }
+
+    /// All of them; the query's limit and offset are passed over.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn all_consultations(
+        &self,
+        query: &ConsultationQuery,
+    ) -> Result<Page<Consultation>, ClientError> {
+        page::read_all(
+            |row: &Consultation| row.id.to_string(),
+            |offset| {
+                let query = ConsultationQuery { limit: Some(MAX_LIMIT), offset, ..query.clone() };
+                async move { self.consultations(&query).await }
+            },
+        )
+        .await
+    }
+
+    /// One consultation.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] also for one that this person may not see.
+    pub async fn consultation(&self, id: &ConsultationId) -> Result<Consultation, ClientError> {
+        self.get(&["consultations", id.as_str()]).await
+    }
+
+    /// Asks for a consultation. The same key asks once, however often it is sent.
+    ///
+    /// # Errors
+    /// [`ClientError::Invalid`] names the fields; see [`ClientError`].
+    pub async fn create_consultation(
+        &self,
+        new: &NewConsultation,
+        idempotency_key: &str,
+    ) -> Result<Consultation, ClientError> {
+        self.change(Method::POST, &["consultations"], new, idempotency_key).await
+    }
+
+    /// Moves a consultation on.
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] when it has moved already; see [`ClientError`].
+    pub async fn update_consultation(
+        &self,
+        id: &ConsultationId,
+        update: &ConsultationUpdate,
+        idempotency_key: &str,
+    ) -> Result<Consultation, ClientError> {
+        self.change(Method::PUT, &["consultations", id.as_str()], update, idempotency_key).await
+    }
+
+    /// Says no to a consultation, with a reason.
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] when it has moved already; see [`ClientError`].
+    pub async fn decline(
+        &self,
+        id: &ConsultationId,
+        decline: &Decline,
+        idempotency_key: &str,
+    ) -> Result<Consultation, ClientError> {
+        self.change(Method::POST, &["consultations", id.as_str(), "decline"], decline, idempotency_key).await
+    }
+
+    /// A page of a consultation's messages, oldest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn messages(
+        &self,
+        consultation: &ConsultationId,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Page<Message>, ClientError> {
+        let pairs = [
+            ("consultationId", consultation.to_string()),
+            ("limit", limit.to_string()),
+            ("offset", offset.to_string()),
+        ];
+        self.list(&["messages"], &pairs).await
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn all_messages(&self, consultation: &ConsultationId) -> Result<Page<Message>, ClientError> {
+        page::read_all(
+            |row: &Message| row.id.to_string(),
+            |offset| self.messages(consultation, MAX_LIMIT, offset),
+        )
+        .await
+    }
+
+    /// Sends a message. The same key sends once, however often it is sent.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; [`ClientError::concerns_this_request`] tells a bad message from a bad connection.
+    pub async fn send_message(
+        &self,
+        new: &NewMessage,
+        idempotency_key: &str,
+    ) -> Result<Message, ClientError> {
+        self.change(Method::POST, &["messages"], new, idempotency_key).await
+    }
+
+    /// This person's appointments from one instant to another, both included.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn appointments(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Page<Appointment>, ClientError> {
+        self.list(&["appointments"], &[("startDate", from.to_string()), ("endDate", to.to_string())]).await
+    }
+
+    /// A patient's name and what else the directory knows.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn patient(&self, id: &PersonId) -> Result<Patient, ClientError> {
+        self.get(&["patients", id.as_str()]).await
+    }
+
+    /// The physicians of the directory.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn physicians(&self) -> Result<Page<Physician>, ClientError> {
+        self.list(&["physicians"], &[]).await
+    }
+
+    /// The key that seals and opens a consultation's messages.
+    ///
+    /// # Errors
+    /// [`ClientError::Forbidden`] or [`ClientError::NotFound`] for all but its participants.
+    pub async fn message_key(
+        &self,
+        consultation: &ConsultationId,
+    ) -> Result<MessageKeyMaterial, ClientError> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            kid: String,
+            // Borrowed, so that the key is copied nowhere on its way. Its alphabet needs no escapes.
+            key: &'a str,
+        }
+        let request = self.request(Method::GET, &["keys", consultation.as_str()])?;
+        let body = Zeroizing::new(self.client.ask(request, Asking::Session).await?.body);
+        let wire: Wire<'_> = serde_json::from_slice(&body)?;
+        let unusable = |_| ClientError::Malformed(BadAnswer::Field("key"));
+        let bytes = Zeroizing::new(BASE64URL.decode(wire.key.as_bytes()).map_err(|_| unusable(()))?);
+        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| unusable(()))?;
+        Ok(MessageKeyMaterial { kid: wire.kid, key: Zeroizing::new(key) })
+    }
+
+    /// What happens from here on, or from after this event. Nothing is sent before the first
+    /// [`EventStream::next`].
+    pub fn events(&self, last_event_id: Option<String>) -> EventStream {
+        EventStream::new(self.clone(), last_event_id, self.client.idle_timeout(), self.client.jitter_seed())
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A request with this person's token. The envelopes are opened here, so the server must not.
+    pub(crate) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
+        let token = self.token.clone().ok_or(ClientError::SignedOut)?;
+        let request = self.client.request(method, segments)?;
+        Ok(request.header(AUTHORIZATION, token).header("accept-envelope", "3"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
+        let request = self.request(Method::GET, segments)?;
+        self.client.ask(request, Asking::Session).await?.json()
+    }
+
+    async fn list<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        pairs: &[(&'static str, String)],
+    ) -> Result<Page<T>, ClientError> {
+        let request = self.request(Method::GET, segments)?.query(pairs);
+        page::read(&self.client.ask(request, Asking::Session).await?)
+    }
+
+    async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        segments: &[&str],
+        body: &impl Serialize,
+        idempotency_key: &str,
+    ) -> Result<T, ClientError> {
+        let request = self
+            .request(method, segments)?
+            .header("idempotency-key", exchange::idempotency(idempotency_key)?)
+            .json(body);
+        self.client.ask(request, Asking::Session).await?.json()
+    }
+}
