@@ -28,17 +28,39 @@ pub struct Page<T> {
     pub skipped: usize,
 }
 
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), total: None, skipped: 0 }
+    }
+}
+
+impl<T> IntoIterator for Page<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
+    }
+}
+
 /// Which consultations to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsultationQuery {
     /// One status only.
     pub status: Option<ConsultationStatus>,
     /// One specialty only.
     pub specialty: Option<SpecialtyCode>,
-    /// Rows to return, 1 to 100; the server's default when absent.
-    pub limit: Option<u32>,
+    /// Rows to return, 1 to 100.
+    pub limit: u32,
     /// Rows to pass over.
     pub offset: u32,
+}
+
+impl Default for ConsultationQuery {
+    /// The first hundred of any kind.
+    fn default() -> Self {
+        Self { status: None, specialty: None, limit: MAX_LIMIT, offset: 0 }
+    }
 }
 
 impl ConsultationQuery {
@@ -50,12 +72,8 @@ impl ConsultationQuery {
         if let Some(specialty) = &self.specialty {
             pairs.push(("specialty", specialty.to_string()));
         }
-        if let Some(limit) = self.limit {
-            pairs.push(("limit", limit.to_string()));
-        }
-        if self.offset > 0 {
-            pairs.push(("offset", self.offset.to_string()));
-        }
+        pairs.push(("limit", self.limit.to_string()));
+        pairs.push(("offset", self.offset.to_string()));
         pairs
     }
 }
@@ -85,7 +103,7 @@ pub(crate) async fn read_all<T, F>(
 where
     F: Future<Output = Result<Page<T>, ClientError>>,
 {
-    let mut whole = Page { rows: Vec::new(), total: None, skipped: 0 };
+    let mut whole = Page::default();
     let mut seen = HashSet::new();
     for _ in 0..WALKS {
         let mut first_total = None;

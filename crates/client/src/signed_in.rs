@@ -75,19 +75,15 @@ impl SignedIn {
         self.list(&["consultations"], &query.pairs()).await
     }
 
-    /// All of them; the query's limit and offset are passed over.
+    /// All of them.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn all_consultations(
-        &self,
-        query: &ConsultationQuery,
-    ) -> Result<Page<Consultation>, ClientError> {
+    pub async fn all_consultations(&self) -> Result<Page<Consultation>, ClientError> {
         page::read_all(
             |row: &Consultation| row.id.to_string(),
-            |offset| {
-                let query = ConsultationQuery { limit: Some(MAX_LIMIT), offset, ..query.clone() };
-                async move { self.consultations(&query).await }
+            |offset| async move {
+                self.consultations(&ConsultationQuery { offset, ..ConsultationQuery::default() }).await
             },
         )
         .await
