@@ -224,3 +224,69 @@ impl fmt::Debug for ClientError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(status: ConsultationStatus, by: Option<&str>) -> ClientError {
+        let current = ConflictState { status, physician_id: by.map(PersonId::new), version: 3 };
+        ClientError::Conflict { current: Some(current), message: "SECRET".to_owned() }
+    }
+
+    #[test]
+    fn one_table_decides_what_time_may_heal_and_what_the_window_is_told() {
+        use ErrorCode as C;
+        let wait = Some(Duration::from_secs(7));
+        let broken = ClientError::Unreachable(ConnectionFault::Broken(None));
+        // error, transient, this request's own fault, what the window is told
+        let table = [
+            (ClientError::Unreachable(ConnectionFault::NotMade(None)), true, false, C::ServerUnreachable),
+            (broken, true, false, C::ServerUnreachable),
+            (ClientError::Timeout, true, false, C::ServerTimeout),
+            (ClientError::RateLimited { retry_after: wait }, true, false, C::RateLimited),
+            (ClientError::ServerFault { status: 503, retry_after: wait }, true, false, C::ServerFault),
+            (ClientError::NotChatEhr { reason: "x" }, false, false, C::NotChatEhr),
+            (ClientError::ApiKeyRefused, false, false, C::ApiKeyRefused),
+            (ClientError::SignInRefused, false, false, C::SignInRefused),
+            (ClientError::SignedOut, false, false, C::SignedOut),
+            (ClientError::Forbidden, false, true, C::Forbidden),
+            (ClientError::NotFound, false, true, C::NotFound),
+            (taken(ConsultationStatus::Assigned, Some("p")), false, true, C::AlreadyTaken),
+            (taken(ConsultationStatus::InProgress, Some("p")), false, true, C::AlreadyTaken),
+            (taken(ConsultationStatus::Cancelled, Some("p")), false, true, C::Conflict),
+            (taken(ConsultationStatus::Pending, None), false, true, C::Conflict),
+            (ClientError::Conflict { current: None, message: String::new() }, false, true, C::Conflict),
+            (ClientError::PreconditionFailed { current: None }, false, true, C::Conflict),
+            (ClientError::Invalid { fields: Vec::new() }, false, true, C::Invalid),
+            (ClientError::TooLarge, false, true, C::Invalid),
+            (ClientError::Refused { status: 405 }, false, true, C::Internal),
+            (ClientError::Malformed(BadAnswer::NotEvents), false, true, C::ServerFault),
+        ];
+        for (error, transient, own, code) in table {
+            assert_eq!(error.is_transient(), transient, "{error:?}");
+            assert_eq!(error.concerns_this_request(), own, "{error:?}");
+            assert_eq!(error.code(), code, "{error:?}");
+            let waits = matches!(error, ClientError::RateLimited { .. } | ClientError::ServerFault { .. })
+                .then_some(7);
+            assert_eq!(error.retry_after().map(|wait| wait.as_secs()), waits, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_said_in_words_is_not_shown() {
+        let invalid = ClientError::Invalid { fields: vec![InvalidField::new("SECRET", "SECRET")] };
+        for error in [taken(ConsultationStatus::Assigned, None), invalid] {
+            assert!(!format!("{error} {error:?} {error:#?}").contains("SECRET"));
+        }
+    }
+
+    #[test]
+    fn a_json_error_does_not_quote_the_value_that_it_is_about() {
+        let error = serde_json::from_str::<Vec<u8>>("[\n \"SECRET\"]").unwrap_err();
+        assert!(error.to_string().contains("SECRET"));
+        let error = ClientError::from(error);
+        assert_eq!(error, ClientError::Malformed(BadAnswer::Json { line: 2, column: 9 }));
+        assert!(!format!("{error} {error:?}").contains("SECRET"));
+    }
+}

@@ -232,3 +232,6 @@ fn read_kind(name: &str, data: &str) -> Option<EventKind> {
 fn later(instant: Instant, by: Duration) -> Instant {
     instant.checked_add(by).unwrap_or_else(|| instant + Duration::from_secs(86_400))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,13 @@
 //! Lists: a page of records of which a bad one costs only itself.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chatehr_contract::{ConsultationStatus, SpecialtyCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    error::{BadAnswer, ClientError},
+    error::ClientError,
     exchange::Answer,
 };
 
@@ -95,7 +95,8 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<Page<T>, Clie
 }
 
 /// Reads a whole list page by page. Rows move between pages while somebody else works, so rows are told apart by
-/// `id`, and a list whose total changed on the way is walked again.
+/// `id`, and a list whose total changed on the way is walked again. A row that left the list meanwhile may still be
+/// in the result: a row too many is asked about and found gone, a row too few would be missed.
 pub(crate) async fn read_all<T, F>(
     id: impl Fn(&T) -> String,
     mut fetch: impl FnMut(u32) -> F,
@@ -104,33 +105,39 @@ where
     F: Future<Output = Result<Page<T>, ClientError>>,
 {
     let mut whole = Page::default();
-    let mut seen = HashSet::new();
+    let mut places = HashMap::new();
     for _ in 0..WALKS {
-        let mut first_total = None;
+        let mut totals = Vec::new();
         let mut offset: u32 = 0;
         whole.skipped = 0;
         loop {
             let page = fetch(offset).await?;
             let count = page.rows.len().saturating_add(page.skipped);
-            let count =
-                u32::try_from(count).map_err(|_| ClientError::Malformed(BadAnswer::Field("offset")))?;
-            offset = offset.saturating_add(count);
+            offset = offset.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
             whole.skipped = whole.skipped.saturating_add(page.skipped);
-            first_total = first_total.or(page.total);
             whole.total = page.total;
-            // A server that ignores the offset gives the same rows for ever.
-            let before = whole.rows.len();
-            whole.rows.extend(page.rows.into_iter().filter(|row| seen.insert(id(row))));
-            let nothing_new = whole.rows.len() == before && page.skipped == 0;
+            totals.push(page.total);
+            let mut unseen = page.skipped;
+            for row in page.rows {
+                let place = *places.entry(id(&row)).or_insert(whole.rows.len());
+                match whole.rows.get_mut(place) {
+                    Some(known) => *known = row,
+                    None => {
+                        whole.rows.push(row);
+                        unseen = unseen.saturating_add(1);
+                    }
+                }
+            }
             let at_end = match page.total {
                 Some(total) => u64::from(offset) >= total,
-                None => count < MAX_LIMIT || nothing_new,
+                // A server that ignores the offset gives the same rows for ever.
+                None => count < MAX_LIMIT as usize || unseen == 0,
             };
-            if count == 0 || at_end || offset > MAX_ROWS {
+            if count == 0 || at_end || offset >= MAX_ROWS {
                 break;
             }
         }
-        if first_total == whole.total {
+        if totals.iter().all(|total| *total == whole.total) {
             break;
         }
     }
@@ -139,3 +146,85 @@ where
 
 /// Where even a server that invents totals stops.
 const MAX_ROWS: u32 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    type Row = (u32, &'static str);
+
+    fn page(rows: Vec<Row>, total: Option<u64>) -> Page<Row> {
+        Page { rows, total, skipped: 0 }
+    }
+
+    /// Answers with what `list` has at each question, and counts the questions.
+    fn walk(list: impl Fn(usize, usize) -> Page<Row>) -> (Page<Row>, usize) {
+        let asked = RefCell::new(0);
+        let whole = read_all(
+            |row: &Row| row.0.to_string(),
+            |offset| {
+                let turn = *asked.borrow();
+                *asked.borrow_mut() += 1;
+                let page = list(turn, offset as usize);
+                async move { Ok(page) }
+            },
+        );
+        let whole = whole.now_or_never().unwrap().unwrap();
+        (whole, asked.into_inner())
+    }
+
+    fn cut(rows: &[Row], offset: usize, total: bool) -> Page<Row> {
+        let some = rows.iter().skip(offset).take(MAX_LIMIT as usize).copied().collect();
+        page(some, total.then_some(rows.len() as u64))
+    }
+
+    #[test]
+    fn every_row_of_a_long_list_is_read_once_and_in_order() {
+        let rows: Vec<Row> = (0..250).map(|number| (number, "")).collect();
+        for total in [true, false] {
+            let (whole, asked) = walk(|_, offset| cut(&rows, offset, total));
+            assert_eq!((whole.rows, asked), (rows.clone(), 3), "{total}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_slips_between_two_pages_is_not_missed() {
+        let before: Vec<Row> = (0..150).map(|number| (number, "")).collect();
+        let after: Vec<Row> = before.iter().skip(1).copied().collect();
+        // Row 0 leaves after the first page, so row 100 moves to where nobody looks again.
+        let (whole, _) = walk(|turn, offset| cut(if turn == 0 { &before } else { &after }, offset, true));
+        assert!(after.iter().all(|row| whole.rows.contains(row)));
+    }
+
+    #[test]
+    fn the_latest_state_of_a_row_that_came_twice_stays() {
+        let pages = [
+            page((0..100).map(|number| (number, "old")).collect(), Some(101)),
+            page(vec![(99, "new"), (100, "new")], Some(101)),
+        ];
+        let (whole, _) = walk(|turn, _| pages[turn].clone());
+        assert_eq!(whole.rows.len(), 101);
+        assert_eq!(whole.rows[99], (99, "new"));
+    }
+
+    #[test]
+    fn a_server_that_ignores_the_offset_does_not_hold_us_for_ever() {
+        let rows: Vec<Row> = (0..100).map(|number| (number, "")).collect();
+        let (whole, asked) = walk(|_, _| cut(&rows, 0, false));
+        assert_eq!((whole.rows.len(), asked), (100, 2));
+    }
+
+    #[test]
+    fn a_list_that_never_rests_is_walked_three_times_and_no_more() {
+        let (whole, asked) = walk(|turn, offset| {
+            let rows: Vec<Row> = (0..150 + turn as u32).map(|number| (number, "")).collect();
+            cut(&rows, offset, true)
+        });
+        assert_eq!(asked, 2 * WALKS);
+        assert!(whole.rows.len() >= 150);
+    }
+}

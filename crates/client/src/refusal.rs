@@ -139,3 +139,162 @@ fn fields(body: &Value) -> Vec<InvalidField> {
 fn clip(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(status: u16, asking: Asking, body: &Value) -> ClientError {
+        read(status, &HeaderMap::new(), body.to_string().as_bytes(), asking)
+    }
+
+    fn waits(headers: &[(reqwest::header::HeaderName, &'static str)]) -> Option<Duration> {
+        let headers =
+            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        read(429, &headers, b"", Asking::Session).retry_after()
+    }
+
+    #[test]
+    fn what_a_status_means_depends_on_who_asks() {
+        use Asking::{Identity, Session, SignIn, Workstation};
+        let no_health = ClientError::NotChatEhr { reason: "it has no health report" };
+        let invalid = ClientError::Invalid { fields: Vec::new() };
+        let away = ClientError::NotChatEhr { reason: "it sends us to another address" };
+        let fault = |status| ClientError::ServerFault { status, retry_after: None };
+        let table = [
+            (401, Session, ClientError::SignedOut),
+            (401, Workstation, ClientError::ApiKeyRefused),
+            (401, SignIn, ClientError::ApiKeyRefused),
+            (401, Identity, no_health.clone()),
+            (403, Session, ClientError::Forbidden),
+            (403, SignIn, ClientError::SignInRefused),
+            (404, SignIn, ClientError::SignInRefused),
+            (404, Session, ClientError::NotFound),
+            (404, Identity, no_health),
+            (410, Session, ClientError::NotFound),
+            (409, Session, ClientError::Conflict { current: None, message: String::new() }),
+            (412, Session, ClientError::PreconditionFailed { current: None }),
+            (400, Session, invalid.clone()),
+            (422, Session, invalid),
+            (413, Session, ClientError::TooLarge),
+            (408, Session, ClientError::Timeout),
+            (408, Identity, ClientError::Timeout),
+            (429, Session, ClientError::RateLimited { retry_after: None }),
+            (425, Session, fault(425)),
+            (500, Session, fault(500)),
+            (502, Identity, fault(502)),
+            (599, Session, fault(599)),
+            (302, Session, away.clone()),
+            (304, Session, away),
+            (405, Session, ClientError::Refused { status: 405 }),
+            (418, Session, ClientError::Refused { status: 418 }),
+        ];
+        for (status, asking, expected) in table {
+            assert_eq!(told(status, asking, &json!({})), expected, "{status} {asking:?}");
+        }
+    }
+
+    #[test]
+    fn how_the_record_stands_is_read_from_every_shape() {
+        let now =
+            json!({"id": "c", "status": "assigned", "physicianId": "p-2", "version": 4, "description": "x"});
+        let expected = ConflictState {
+            status: ConsultationStatus::Assigned,
+            physician_id: Some(PersonId::new("p-2")),
+            version: 4,
+        };
+        for body in [
+            json!({"error": "CONFLICT", "message": "m", "current": now}),
+            json!({"success": false, "error": {"code": "CONFLICT", "message": "m", "current": now}}),
+            json!({"success": false, "error": {"code": 409, "message": "m", "details": {"current": now}}}),
+        ] {
+            assert_eq!(
+                told(409, Asking::Session, &body),
+                ClientError::Conflict { current: Some(expected.clone()), message: "m".to_owned() }
+            );
+        }
+        let without = json!({"error": "CONFLICT", "current": {"status": "pending", "physicianId": null}});
+        let ClientError::Conflict { current: Some(current), .. } = told(409, Asking::Session, &without)
+        else {
+            panic!("no record")
+        };
+        assert_eq!((current.physician_id, current.version), (None, 0));
+    }
+
+    #[test]
+    fn the_wrong_fields_are_read_from_every_shape() {
+        let expected = ClientError::Invalid { fields: vec![InvalidField::new("description", "too long")] };
+        let ours = json!([{"path": "description", "msg": "too long"}]);
+        let theirs =
+            json!([{"type": "field", "param": "description", "message": "too long", "value": "SECRET"}]);
+        for body in [
+            json!({"error": "VALIDATION_ERROR", "message": "m", "details": ours}),
+            json!({"success": false, "error": {"code": "VALIDATION_ERROR", "message": "m", "details": theirs}}),
+            json!({"errors": theirs}),
+        ] {
+            assert_eq!(told(400, Asking::Session, &body), expected);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_wrong_fields_is_cut() {
+        let field = json!({"path": "x".repeat(9_999), "msg": "y"});
+        let ClientError::Invalid { fields } =
+            told(400, Asking::Session, &json!({"details": vec![field; 999]}))
+        else {
+            panic!("not invalid")
+        };
+        assert_eq!((fields.len(), fields[0].path.len()), (MAX_FIELDS, MAX_TEXT));
+    }
+
+    #[test]
+    fn the_originals_token_check_ends_the_session_whichever_status_it_chooses() {
+        let outcome =
+            json!({"resourceType": "OperationOutcome", "issue": [{"code": "forbidden", "diagnostics": "d"}]});
+        for status in [401, 403] {
+            assert_eq!(told(status, Asking::Session, &outcome), ClientError::SignedOut);
+            assert_eq!(told(status, Asking::Workstation, &outcome), ClientError::ApiKeyRefused);
+        }
+        let conflict = told(409, Asking::Session, &outcome);
+        assert_eq!(conflict, ClientError::Conflict { current: None, message: "d".to_owned() });
+    }
+
+    #[test]
+    fn a_status_hidden_in_the_originals_500_is_found() {
+        let body = |code: Value| json!({"success": false, "error": {"code": code, "message": "m"}});
+        assert_eq!(told(500, Asking::Session, &body(404.into())), ClientError::NotFound);
+        for code in [json!(401), json!(403), json!(200), json!(99_999), json!("NETWORK_ERROR")] {
+            assert_eq!(
+                told(500, Asking::Session, &body(code)),
+                ClientError::ServerFault { status: 500, retry_after: None }
+            );
+        }
+        assert_eq!(told(403, Asking::Session, &body(404.into())), ClientError::Forbidden);
+    }
+
+    #[test]
+    fn a_web_page_of_something_in_between_is_no_refusal_of_chatehrs() {
+        let page = |status| read(status, &HeaderMap::new(), b"\r\n <!doctype html>", Asking::Session);
+        for status in [400, 401, 403, 404, 409] {
+            assert!(matches!(page(status), ClientError::NotChatEhr { .. }), "{status}");
+        }
+        for status in [408, 429, 502, 503] {
+            assert!(page(status).is_transient(), "{status}");
+        }
+    }
+
+    #[test]
+    fn how_long_to_wait_comes_in_seconds_or_as_a_date_by_the_servers_own_clock() {
+        assert_eq!(waits(&[(RETRY_AFTER, "120")]), Some(Duration::from_secs(120)));
+        let now = (DATE, "Mon, 23 Nov 2026 09:00:00 GMT");
+        let then = (RETRY_AFTER, "Mon, 23 Nov 2026 09:01:30 GMT");
+        assert_eq!(waits(&[now.clone(), then.clone()]), Some(Duration::from_secs(90)));
+        assert_eq!(waits(&[(RETRY_AFTER, "Mon, 23 Nov 2026 08:00:00 GMT"), now]), Some(Duration::ZERO));
+        assert_eq!(waits(&[then]), None);
+        assert_eq!(waits(&[(RETRY_AFTER, "-5")]), None);
+        assert_eq!(waits(&[]), None);
+    }
+}
