@@ -6,10 +6,7 @@ use chatehr_contract::{ConsultationStatus, SpecialtyCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{
-    error::ClientError,
-    exchange::Answer,
-};
+use crate::{error::ClientError, exchange::Answer};
 
 /// The server's largest page.
 pub(crate) const MAX_LIMIT: u32 = 100;
