@@ -1,0 +1,89 @@
+//! The demonstration server as a program of its own, with keys made for this run.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{
+    Failure, Outcome, http,
+    process::{Running, tied},
+};
+
+/// A running `chatehr-server mock`.
+#[derive(Debug)]
+pub struct Server {
+    running: Running,
+    port: u16,
+    key: String,
+}
+
+impl Server {
+    /// Starts it on a free port of this machine, with the demonstration's people and records.
+    ///
+    /// Secrets go by the environment: arguments can be read by every user of the machine.
+    pub fn start(program: &Path, more: &[&str], log: &Path) -> Outcome<Self> {
+        let key = secret()?;
+        let mut command = tied(program);
+        command
+            .args(["mock", "--listen", "127.0.0.1:0", "--seed", "demo"])
+            .args(more)
+            .env("CHATEHR_API_KEY", &key)
+            .env("CHATEHR_ROOT_SECRET", secret()?);
+        let (running, line) = Running::start_and_read("chatehr-server", command, log)?;
+        let port = line
+            .strip_prefix("chatehr-server listening on http://127.0.0.1:")
+            .and_then(|rest| rest.strip_suffix("/v1"))
+            .and_then(|port| port.parse().ok())
+            .ok_or_else(|| Failure::new(format!("the server did not say where it listens, but: {line}")))?;
+        Ok(Self { running, port, key })
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What a workstation must know: the key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The address for `CHATEHR_API_URL`, at the server itself or at what stands before it.
+    pub fn url(port: u16) -> String {
+        format!("http://127.0.0.1:{port}/v1")
+    }
+
+    /// Asks it something below `/v1`, as the bearer of `token`, else of the key.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        header: Option<(&str, &str)>,
+        body: Option<&Value>,
+    ) -> Outcome<Value> {
+        let bearer = format!("Bearer {}", token.unwrap_or(&self.key));
+        let mut headers = vec![("Authorization", bearer.as_str())];
+        headers.extend(header);
+        http::ask(self.port, method, &format!("/v1{path}"), &headers, body)
+            .and_then(http::Answer::success)
+            .map_err(|why| Failure::new(format!("{method} /v1{path}: {why}")))
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.running.has_ended()
+    }
+}
+
+/// 256 bits in hexadecimal.
+fn secret() -> Outcome<String> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| Failure::new(format!("no randomness: {error}")))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,265 @@
+//! The steps, in order. Each says what a person does and what must then be so.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{
+    Failure, Outcome, Places, Session, canary, notification,
+    process::wait_for,
+    record::{Record, Step},
+    scene::{
+        COLLEAGUE, PATIENT, PATIENT_NAMES, PHYSICIAN, Scene, appointments_of_today, connection, unwrapped,
+    },
+    webdriver::{test, test_with},
+};
+
+type Action = fn(&mut Scene<'_>) -> Outcome<()>;
+
+const STEPS: &[(&str, Action)] = &[
+    ("physician signs in: queue in triage order", sign_in),
+    ("today's appointments are shown", appointments),
+    ("kiosk: the patient asks for an urgent consultation", request),
+    ("desktop notification, critical, without patient data", notified),
+    ("alert at the top of the window", alerted),
+    ("a click on the notification opens that consultation", clicked),
+    ("accept and start", accept),
+    ("a message is written and sent", write),
+    ("the server has it once, sealed", sealed),
+    ("kiosk: the patient reads it, finishes, nothing stays", read_and_finish),
+    ("a colleague was faster: the window says who", taken),
+    ("server gone: offline, appointments still shown", offline),
+    ("started again offline: appointments from the files", restarted),
+    ("nothing readable on disk, in logs or notifications", leaks),
+];
+
+/// Walks all steps in the session and tells each as it ends. The steps are returned in order, failed ones too; an
+/// error means that the journey could not even begin.
+pub fn walk(session: &Session, places: &Places, tell: &mut dyn FnMut(&Step)) -> Outcome<Vec<Step>> {
+    let mut record = Record::begin(&places.pictures)?;
+    let mut scene = Scene::new(session, places)?;
+    for (name, action) in STEPS {
+        let step =
+            record.step(name, &mut scene, |scene| action(scene), |scene, file: &Path| scene.picture(file));
+        tell(&step);
+    }
+    record.finish()
+}
+
+fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome<()> {
+    if holds { Ok(()) } else { Err(Failure::new(otherwise())) }
+}
+
+fn sign_in(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.start_server()?;
+    scene.open_clinician()?;
+    let window = scene.clinician()?;
+    window.press(&test_with("sign-in-account", "code", PHYSICIAN))?;
+    connection(window, "online")?;
+    window.press(&test("nav-queue"))?;
+    window.see(&test("queue-row"))?;
+    let urgencies: Vec<String> =
+        window.all(&test("queue-row"))?.iter().map(|row| row.data("urgency").to_owned()).collect();
+    let rank = |urgency: &String| ["emergency", "urgent", "routine"].iter().position(|word| word == urgency);
+    check(urgencies.is_sorted_by_key(rank), || format!("the queue is not in triage order: {urgencies:?}"))?;
+    check(urgencies.first() != urgencies.last(), || {
+        format!("the queue has one urgency only, so its order shows nothing: {urgencies:?}")
+    })
+}
+
+fn appointments(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.appointments = appointments_of_today(scene.clinician()?)?;
+    scene.clinician()?.press(&test("nav-queue"))
+}
+
+fn request(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.notified = notification::all(scene.session.notifications())?.len();
+    scene.open_kiosk()?;
+    let words = format!("Pressure in my chest since this morning. {}", scene.patient_words);
+    let window = scene.kiosk()?;
+    window.press(&test("language-en"))?;
+    window.press(&test("start"))?;
+    window.write(&test("code"), PATIENT)?;
+    window.press(&test("sign-in"))?;
+    window.press(&test("need-request"))?;
+    window.press(&test("specialty-cardiology"))?;
+    window.press(&test("urgency-urgent"))?;
+    window.write(&test("description"), &words)?;
+    window.press(&test("next"))?;
+    window.press(&test("review-send"))?;
+    window.see(&test("receipt"))?;
+    let reference = window.see(&test("reference"))?;
+    scene.request = reference.text.trim().to_owned();
+    check(!scene.request.is_empty(), || "the receipt has no reference".to_owned())
+}
+
+fn notified(scene: &mut Scene<'_>) -> Outcome<()> {
+    let new = wait_for("a notification on the session bus", || {
+        let mut all = notification::all(scene.session.notifications())?;
+        let new = all.split_off(scene.notified.min(all.len()));
+        Ok((!new.is_empty()).then_some(new))
+    })?;
+    check(new.len() == 1, || format!("{} notifications for one request", new.len()))?;
+    let words = scene.patient_words.to_lowercase();
+    for notification in new {
+        check(notification.is_critical(), || format!("it is not critical:\n{}", notification.text()))?;
+        check(notification.can_be_clicked(), || "it offers no click".to_owned())?;
+        let text = notification.text().to_lowercase();
+        check(text.contains("cardiology"), || format!("it does not say which specialty:\n{text}"))?;
+        for secret in PATIENT_NAMES.iter().copied().chain([words.as_str(), "chest"]) {
+            check(!text.contains(secret), || format!("it tells the patient's data ({secret})"))?;
+        }
+    }
+    scene.clinician().map(drop)
+}
+
+fn alerted(scene: &mut Scene<'_>) -> Outcome<()> {
+    let request = scene.request.clone();
+    scene.clinician()?.see(&test_with("alert-banner", "id", &request)).map(drop)
+}
+
+fn clicked(scene: &mut Scene<'_>) -> Outcome<()> {
+    let request = scene.request.clone();
+    scene
+        .session
+        .ask("dunstctl", &["action", "0"])
+        .ok_or_else(|| Failure::new("the notification could not be clicked (dunstctl action 0)"))?;
+    let window = scene.clinician()?;
+    let banner = window.see(&test_with("patient-banner", "id", &request))?;
+    let text = banner.text.to_lowercase();
+    check(PATIENT_NAMES.iter().all(|name| text.contains(name)), || {
+        format!("the banner does not name the patient: {}", banner.text)
+    })
+}
+
+fn accept(scene: &mut Scene<'_>) -> Outcome<()> {
+    let window = scene.clinician()?;
+    window.press(&test("action-accept"))?;
+    window.press(&test("action-start"))?;
+    window.see(&test("action-complete")).map(drop)?;
+    let path = format!("/consultations/{}", scene.request);
+    let server = unwrapped(scene.server()?.ask("GET", &path, None, None, None)?);
+    check(server.get("status") == Some(&json!("in_progress")), || {
+        format!("the server says {}", server.get("status").unwrap_or(&Value::Null))
+    })
+}
+
+fn write(scene: &mut Scene<'_>) -> Outcome<()> {
+    let words = format!("Please stay seated, I am coming. {}", scene.physician_words);
+    let window = scene.clinician()?;
+    window.write(&test("composer"), &words)?;
+    window.press(&test("send"))?;
+    window
+        .see_where(&test_with("message", "delivery", "sent"), "holds what was written", |message| {
+            message.text.contains(&words) && message.data("mine") == "true"
+        })
+        .map(drop)
+}
+
+fn sealed(scene: &mut Scene<'_>) -> Outcome<()> {
+    let path = format!("/messages?consultationId={}&limit=100", scene.request);
+    let server = scene.server()?;
+    let messages = |header| -> Outcome<Vec<String>> {
+        let answer = unwrapped(server.ask("GET", &path, None, header, None)?);
+        let list = answer.as_array().cloned().unwrap_or_default();
+        Ok(list
+            .iter()
+            .filter_map(|message| message.get("content").and_then(Value::as_str).map(str::to_owned))
+            .collect())
+    };
+    let stored = messages(Some(("Accept-Envelope", "3")))?;
+    check(stored.len() == 1, || format!("the server has {} messages instead of one", stored.len()))?;
+    check(stored.iter().all(|content| content.starts_with("chatehr.3.")), || "it is not sealed".to_owned())?;
+    check(!stored.iter().any(|content| content.contains(&scene.physician_words)), || {
+        "its text can be read through the seal".to_owned()
+    })?;
+    let opened = messages(None)?;
+    check(opened.iter().filter(|content| content.contains(&scene.physician_words)).count() == 1, || {
+        "the server cannot open it for a client that asks for clear text".to_owned()
+    })
+}
+
+fn read_and_finish(scene: &mut Scene<'_>) -> Outcome<()> {
+    let (physician, patient) = (scene.physician_words.clone(), scene.patient_words.clone());
+    let window = scene.kiosk()?;
+    window.press(&test("more"))?;
+    window.press(&test("need-messages"))?;
+    window.see_where(&test("message"), "holds the physician's words", |message| {
+        message.text.contains(&physician)
+    })?;
+    window.press(&test("finish"))?;
+    window.see(&test("start"))?;
+    let page = window.script("return document.documentElement.outerHTML", &[])?;
+    let page = page.as_str().unwrap_or_default().to_lowercase();
+    check(!page.is_empty(), || "the page could not be read".to_owned())?;
+    for word in PATIENT_NAMES.iter().copied().chain([physician.as_str(), patient.as_str()]) {
+        check(!page.contains(word), || format!("the page still holds {word}"))?;
+    }
+    Ok(())
+}
+
+/// See [`crate::relay`] for why this has no race.
+fn taken(scene: &mut Scene<'_>) -> Outcome<()> {
+    let waiting = scene.server()?.ask(
+        "GET",
+        "/consultations?status=pending&specialty=cardiology&limit=100",
+        None,
+        None,
+        None,
+    )?;
+    let id = unwrapped(waiting)
+        .as_array()
+        .and_then(|list| list.first()?.get("id")?.as_str().map(str::to_owned))
+        .ok_or_else(|| Failure::new("no cardiology consultation is waiting"))?;
+    let (token, colleague) = scene.sign_in(COLLEAGUE)?;
+
+    let row = test_with("queue-row", "id", &id);
+    let window = scene.clinician()?;
+    window.press(&test("nav-queue"))?;
+    window.press(&row)?;
+    window.see(&test_with("patient-banner", "id", &id))?;
+    window.see(&test("action-accept"))?;
+
+    scene.relay()?.hold_events();
+    let update = json!({"status": "assigned", "physicianId": colleague});
+    scene.server()?.ask("PUT", &format!("/consultations/{id}"), Some(&token), None, Some(&update))?;
+    let window = scene.clinician()?;
+    window.press(&test("action-accept"))?;
+    let notice = window.see(&test_with("error-notice", "code", "ALREADY_TAKEN"))?;
+    check(notice.text.contains("Lindqvist"), || format!("it does not say who: {}", notice.text))?;
+    scene.relay()?.release_events();
+    let window = scene.clinician()?;
+    window.press(&test("nav-queue"))?;
+    window.gone(&row)
+}
+
+fn offline(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.kill_server()?;
+    connection(scene.clinician()?, "offline")?;
+    same_appointments(scene)
+}
+
+fn restarted(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.close_clinician();
+    scene.open_clinician()?;
+    connection(scene.clinician()?, "offline")?;
+    same_appointments(scene)
+}
+
+fn same_appointments(scene: &mut Scene<'_>) -> Outcome<()> {
+    let before = scene.appointments.clone();
+    let now = appointments_of_today(scene.clinician()?)?;
+    check(now == before, || format!("{} appointments were shown, now {}", before.len(), now.len()))
+}
+
+fn leaks(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.close_windows();
+    let records = scene.records();
+    check(records.read_dir().is_ok_and(|mut entries| entries.next().is_some()), || {
+        format!("the program kept no files in {}", records.display())
+    })?;
+    let words = [scene.patient_words.clone(), scene.physician_words.clone(), "Szymańska".to_owned()];
+    let mut found = canary::find(scene.session.home(), &words)?;
+    found.extend(canary::find(&scene.logs(), &words)?);
+    check(found.is_empty(), || format!("patient data can be read in {found:?}"))
+}

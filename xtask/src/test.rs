@@ -1,0 +1,115 @@
+//! `cargo xtask test`: every test there is, and one line of figures at the end.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use chatehr_journey::{Failure, Places, Session};
+
+use crate::{
+    Outcome, packages, run,
+    step::{cargo, step, target},
+};
+
+/// Tests that passed and failed, over all runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Figures {
+    passed: u64,
+    failed: u64,
+}
+
+/// Builds everything and runs every test, in a private desktop session.
+pub(crate) fn test() -> Outcome<()> {
+    let began = Instant::now();
+    packages::require(packages::BUILD)?;
+    packages::require(packages::SESSION)?;
+    let mut figures = Figures::default();
+    let complete = all(&mut figures);
+    if let Err(why) = &complete {
+        eprintln!("\n{why}");
+        figures.failed += 1;
+    }
+    eprintln!("\n  everything took {:.0} s", began.elapsed().as_secs_f64());
+    println!("{} passed, {} failed", figures.passed, figures.failed);
+    if figures.failed == 0 { Ok(()) } else { Err(Failure::new("not everything passed")) }
+}
+
+fn all(figures: &mut Figures) -> Outcome<()> {
+    run::build(false)?;
+    let session =
+        step("private desktop session", || Session::start(&Places::below(&target(), "debug").session))?;
+    let runs: [(&str, &[&str]); 3] = [
+        ("tests of every part", &["test", "--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"]),
+        ("tests of the front end", &["test", "--package", "chatehr-ui", "--lib"]),
+        (
+            "the journey",
+            &["test", "--package", "chatehr-journey", "--test", "journey", "--", "--ignored", "--nocapture"],
+        ),
+    ];
+    for (name, arguments) in runs {
+        eprintln!("\n  {name}");
+        let mut command = cargo(arguments);
+        session.enter(&mut command);
+        // A snapshot that differs is a failure here, never a new file.
+        command.env("CHATEHR_TEST_KEYRING", "1").env("INSTA_UPDATE", "no");
+        step(name, || count(&mut command, figures))?;
+    }
+    Ok(())
+}
+
+/// Runs cargo, shows what it says and adds up its results. A run that fails without a failed test (it did not
+/// compile, or a test program crashed) counts as one failure.
+fn count(command: &mut Command, figures: &mut Figures) -> Outcome<()> {
+    let failed = |error| Failure::new(format!("cargo could not be run: {error}"));
+    let before = figures.failed;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(out) = child.stdout.take() {
+        for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            if let Some(result) = read(&line) {
+                figures.passed += result.passed;
+                figures.failed += result.failed;
+            }
+        }
+    }
+    let status = child.wait().map_err(failed)?;
+    if !status.success() && figures.failed == before {
+        figures.failed += 1;
+        eprintln!("  cargo ended with {status} without naming a failed test");
+    }
+    Ok(())
+}
+
+/// `test result: ok. 12 passed; 0 failed; …`
+fn read(line: &str) -> Option<Figures> {
+    let figures = line.trim().strip_prefix("test result: ")?.split_once(". ")?.1;
+    let number = |word: &str| {
+        figures.split(';').find_map(|part| part.trim().strip_suffix(word)?.trim().parse::<u64>().ok())
+    };
+    Some(Figures { passed: number("passed")?, failed: number("failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, count, read};
+
+    #[test]
+    fn results_are_read_off_cargos_line() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        assert_eq!(read(line), Some(Figures { passed: 12, failed: 3 }));
+        assert_eq!(read("test engine::tests::result ... ok"), None);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_run_that_dies_without_a_result_is_a_failure() {
+        let mut figures = Figures::default();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "echo 'test result: ok. 2 passed; 0 failed; 0 ignored'; exit 101"]);
+        count(&mut command, &mut figures).unwrap();
+        assert_eq!(figures, Figures { passed: 2, failed: 1 });
+    }
+}
