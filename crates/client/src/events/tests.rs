@@ -19,15 +19,17 @@ enum Act {
 }
 use Act::{Break, Send, Wait};
 
+type Attempt = Result<Vec<Act>, ClientError>;
+
 /// What each attempt to connect meets; when all are used up, silence.
 #[derive(Clone, Default)]
 struct Script {
-    attempts: Arc<Mutex<VecDeque<Result<Vec<Act>, ClientError>>>>,
+    attempts: Arc<Mutex<VecDeque<Attempt>>>,
     asked_after: Arc<Mutex<Vec<String>>>,
 }
 
 impl Script {
-    fn of(attempts: impl IntoIterator<Item = Result<Vec<Act>, ClientError>>) -> Self {
+    fn of(attempts: impl IntoIterator<Item = Attempt>) -> Self {
         Self { attempts: Arc::new(Mutex::new(attempts.into_iter().collect())), ..Self::default() }
     }
 
@@ -154,7 +156,7 @@ async fn an_event_of_a_newer_server_is_an_event() {
 #[tokio::test(start_paused = true)]
 async fn silence_is_noticed_after_the_idle_time_and_heartbeats_are_not_silence() {
     let beat = [Wait(Duration::from_secs(29)), Send(":\n\n")];
-    let mut acts = vec![beat.clone(), beat.clone(), beat].concat();
+    let mut acts = [beat.clone(), beat.clone(), beat].concat();
     acts.push(Wait(Duration::from_secs(3600)));
     let mut events = Script::of([Ok(acts)]).stream();
     expect_connected(&mut events).await;
