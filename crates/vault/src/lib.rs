@@ -1,1 +1,38 @@
-//! (to come)
+//! The encrypted SQLite files of one person on one workstation.
+//!
+//! Promises: `cache.db` holds only what the server has said and may be dropped and fetched again; `ledger.db` holds
+//! what this person did (outbox, drafts, read marks), is written through to the disk before a call returns, and is
+//! never deleted here. Every byte of both is encrypted under one random key, which lives in the desktop's keyring.
+//! Refuses: guessing and wiping. A file that does not open says why ([`OpenError`]) and stays as it is; a newer
+//! program's file is not touched; a key that could not be read is never replaced ([`keyring`]). No transaction spans
+//! both files, so nothing may depend on it.
+//!
+//! Every call blocks; a [`Vault`] is cheap to clone and may be used from any thread.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+
+mod cache;
+mod connection;
+mod error;
+mod header;
+mod key;
+pub mod keyring;
+mod ledger;
+mod permissions;
+mod schema;
+mod store;
+mod vault;
+
+pub use cache::{CacheChange, ListQuery, SearchHit, StoredKey, StoredMessage};
+pub use error::{DamagedFile, OpenError, RecordError, VaultError};
+pub use key::VaultKey;
+pub use ledger::{NewOutboxRow, OutboxRow, OutboxState};
+pub use vault::Vault;

@@ -1,0 +1,212 @@
+//! Writes what the server has said, and keeps the search index in step within the same transaction.
+
+use std::collections::HashSet;
+
+use chatehr_contract::{Appointment, Consultation, ConsultationId, Message, Patient, Physician};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    CacheChange,
+    search::{self, Subject},
+};
+use crate::{
+    error::{Fault, VaultError},
+    vault::Vault,
+};
+
+impl Vault {
+    /// Applies changes in their order, all of them or none.
+    ///
+    /// # Errors
+    /// [`VaultError`]; nothing was changed.
+    pub fn apply(&self, changes: &[CacheChange]) -> Result<(), VaultError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.cache().write(|cache| changes.iter().try_for_each(|change| apply(cache, change)))
+    }
+}
+
+fn apply(cache: &Connection, change: &CacheChange) -> Result<(), Fault> {
+    match change {
+        CacheChange::Consultation(consultation) => put_consultation(cache, consultation, Newer::Wins),
+        CacheChange::ConsultationGone(id) => remove_consultation(cache, id),
+        CacheChange::AllConsultations(all) => replace_consultations(cache, all),
+        CacheChange::Message { message, text, unreadable } => {
+            put_message(cache, message, text.as_deref(), *unreadable)
+        }
+        CacheChange::Appointment(appointment) => put_appointment(cache, appointment),
+        CacheChange::AppointmentsIn { from, to, rows } => {
+            cache
+                .prepare_cached("DELETE FROM appointment WHERE at >= ?1 AND at < ?2")?
+                .execute(params![from.millis(), to.millis()])?;
+            rows.iter().try_for_each(|row| put_appointment(cache, row))
+        }
+        CacheChange::Patient(patient) => put_patient(cache, patient),
+        CacheChange::Physicians(all) => replace_physicians(cache, all),
+        CacheChange::MessageKey { consultation, kid, key } => {
+            cache
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO message_key (consultation_id, kid, key) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![consultation.as_str(), kid, key])?;
+            Ok(())
+        }
+        CacheChange::LastEvent(event) => {
+            cache.prepare_cached("UPDATE sync_state SET last_event = ?1")?.execute([event])?;
+            Ok(())
+        }
+        CacheChange::SyncedAt(at) => {
+            cache.prepare_cached("UPDATE sync_state SET synced_at = ?1")?.execute([at.millis()])?;
+            Ok(())
+        }
+    }
+}
+
+/// What happens when the same consultation is held already.
+#[derive(Clone, Copy, PartialEq)]
+enum Newer {
+    /// Answers may overtake one another; an older one changes nothing.
+    Wins,
+    /// The server's whole truth counts even where it went back, as after a restore from a backup.
+    DoesNotMatter,
+}
+
+fn put_consultation(cache: &Connection, consultation: &Consultation, newer: Newer) -> Result<(), Fault> {
+    let declined_by = consultation
+        .metadata
+        .get("declinedBy")
+        .filter(|ids| ids.is_array())
+        .map_or_else(|| "[]".to_owned(), ToString::to_string);
+    let written = cache
+        .prepare_cached(
+            "INSERT INTO consultation
+                 (id, patient_id, physician_id, specialty, status, triage, created_at, updated_at, version,
+                  declined_by, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (id) DO UPDATE SET
+                 patient_id = excluded.patient_id, physician_id = excluded.physician_id,
+                 specialty = excluded.specialty, status = excluded.status, triage = excluded.triage,
+                 created_at = excluded.created_at, updated_at = excluded.updated_at,
+                 version = excluded.version, declined_by = excluded.declined_by, record = excluded.record
+             WHERE ?12 OR (excluded.version, excluded.updated_at) >= (version, updated_at)",
+        )?
+        .execute(params![
+            consultation.id.as_str(),
+            consultation.patient_id.as_str(),
+            consultation.physician_id.as_ref().map(|id| id.as_str()),
+            consultation.specialty.as_str(),
+            consultation.status.as_str(),
+            consultation.urgency.triage_rank(),
+            consultation.created_at.millis(),
+            consultation.updated_at.millis(),
+            i64::try_from(consultation.version).unwrap_or(i64::MAX),
+            declined_by,
+            serde_json::to_string(consultation)?,
+            newer == Newer::DoesNotMatter,
+        ])?;
+    if written > 0 {
+        search::index(cache, Subject::Consultation(&consultation.id), &consultation.description)?;
+    }
+    Ok(())
+}
+
+fn remove_consultation(cache: &Connection, id: &ConsultationId) -> Result<(), Fault> {
+    search::forget_consultation(cache, id)?;
+    for statement in [
+        "DELETE FROM message WHERE consultation_id = ?1",
+        "DELETE FROM message_key WHERE consultation_id = ?1",
+        "DELETE FROM consultation WHERE id = ?1",
+    ] {
+        cache.prepare_cached(statement)?.execute([id.as_str()])?;
+    }
+    Ok(())
+}
+
+fn replace_consultations(cache: &Connection, all: &[Consultation]) -> Result<(), Fault> {
+    let kept: HashSet<&str> = all.iter().map(|consultation| consultation.id.as_str()).collect();
+    let held: Vec<String> = cache
+        .prepare_cached("SELECT id FROM consultation")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in held.into_iter().filter(|id| !kept.contains(id.as_str())) {
+        remove_consultation(cache, &ConsultationId::new(id))?;
+    }
+    all.iter().try_for_each(|consultation| put_consultation(cache, consultation, Newer::DoesNotMatter))
+}
+
+fn put_message(
+    cache: &Connection,
+    message: &Message,
+    text: Option<&str>,
+    unreadable: bool,
+) -> Result<(), Fault> {
+    let held: Option<String> = cache
+        .prepare_cached(
+            "INSERT INTO message
+                 (id, consultation_id, from_id, kind, envelope_id, at, text, unreadable, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (id) DO UPDATE SET
+                 consultation_id = excluded.consultation_id, from_id = excluded.from_id, kind = excluded.kind,
+                 envelope_id = excluded.envelope_id, at = excluded.at, record = excluded.record,
+                 text = CASE
+                     WHEN excluded.text IS NOT NULL THEN excluded.text
+                     WHEN record ->> 'content' IS excluded.record ->> 'content' THEN text
+                 END,
+                 unreadable = CASE
+                     WHEN excluded.text IS NOT NULL THEN 0
+                     WHEN record ->> 'content' IS excluded.record ->> 'content' AND text IS NOT NULL THEN 0
+                     ELSE excluded.unreadable
+                 END
+             RETURNING text",
+        )?
+        .query_row(
+            params![
+                message.id.as_str(),
+                message.consultation_id.as_str(),
+                message.from_id.as_str(),
+                message.kind.as_str(),
+                message.envelope_id().as_ref().map(|id| id.as_str()),
+                message.timestamp.millis(),
+                text,
+                unreadable && text.is_none(),
+                serde_json::to_string(message)?,
+            ],
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    let subject = Subject::Message { consultation: &message.consultation_id, message: &message.id };
+    search::index(cache, subject, held.as_deref().unwrap_or_default())
+}
+
+fn put_appointment(cache: &Connection, appointment: &Appointment) -> Result<(), Fault> {
+    cache
+        .prepare_cached(
+            "INSERT OR REPLACE INTO appointment (id, patient_id, at, record) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            appointment.id.as_str(),
+            appointment.patient_id.as_str(),
+            appointment.date_time.millis(),
+            serde_json::to_string(appointment)?,
+        ])?;
+    Ok(())
+}
+
+fn put_patient(cache: &Connection, patient: &Patient) -> Result<(), Fault> {
+    cache
+        .prepare_cached("INSERT OR REPLACE INTO patient (id, record) VALUES (?1, ?2)")?
+        .execute(params![patient.id.as_str(), serde_json::to_string(patient)?])?;
+    search::index(cache, Subject::Patient(&patient.id), &patient.name.spoken())
+}
+
+fn replace_physicians(cache: &Connection, all: &[Physician]) -> Result<(), Fault> {
+    cache.execute("DELETE FROM physician", [])?;
+    for physician in all {
+        cache
+            .prepare_cached("INSERT OR REPLACE INTO physician (id, record) VALUES (?1, ?2)")?
+            .execute(params![physician.id.as_str(), serde_json::to_string(physician)?])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! One open file: a single writer, and readers that are handed out and taken back.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::{
+    connection,
+    error::{Fault, OpenError, VaultError},
+    key::VaultKey,
+    schema::Kind,
+};
+
+/// Readers kept open between reads; more are opened when more threads read at once.
+const READERS_KEPT: usize = 4;
+
+pub(crate) struct Store {
+    kind: Kind,
+    path: PathBuf,
+    key: VaultKey,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    pub(crate) fn open(path: PathBuf, key: &VaultKey, kind: Kind) -> Result<Self, OpenError> {
+        let writer = Mutex::new(connection::writer(&path, key, kind)?);
+        Ok(Self { kind, path, key: key.clone(), writer, readers: Mutex::default() })
+    }
+
+    /// Runs one write transaction: all of it or nothing.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, VaultError> {
+        let mut writer = hold(&self.writer);
+        let run = || {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        self.told(run())
+    }
+
+    /// Runs reads that all see the same moment.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, VaultError> {
+        let kept = hold(&self.readers).pop();
+        let reader = match kept {
+            Some(reader) => reader,
+            None => self.told(connection::reader(&self.path, &self.key, self.kind).map_err(Fault::from))?,
+        };
+        let run = || {
+            let moment = reader.unchecked_transaction()?;
+            let found = work(&moment)?;
+            moment.commit()?;
+            Ok(found)
+        };
+        let found = run();
+        let mut readers = hold(&self.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(reader);
+        }
+        drop(readers);
+        self.told(found)
+    }
+
+    fn told<T>(&self, result: Result<T, Fault>) -> Result<T, VaultError> {
+        result.map_err(|fault| fault.in_file(self.kind.file()))
+    }
+}
+
+/// A panic elsewhere has rolled its transaction back, so what it held is as good as before.
+fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The path with something appended to its last part.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Store;
+    use crate::{error::Fault, key::VaultKey, schema::Kind};
+
+    fn drafts(store: &Store) -> i64 {
+        store
+            .read(|ledger| Ok(ledger.query_row("SELECT count(*) FROM draft", [], |row| row.get(0))?))
+            .unwrap()
+    }
+
+    const DRAFT: &str = "INSERT INTO draft VALUES ('c-1', 'words', 0)";
+
+    #[test]
+    fn a_transaction_that_fails_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        let failed = store.write(|ledger| {
+            ledger.execute(DRAFT, [])?;
+            Err::<(), _>(Fault::Sql(rusqlite::Error::InvalidQuery))
+        });
+        assert!(failed.is_err());
+        assert_eq!(drafts(&store), 0);
+        store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
+        assert_eq!(drafts(&store), 1);
+    }
+
+    #[test]
+    fn a_panic_in_a_transaction_leaves_nothing_behind_and_the_store_usable() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        std::thread::scope(|scope| {
+            let died = scope.spawn(|| {
+                store.write(|ledger| -> Result<(), Fault> {
+                    ledger.execute(DRAFT, [])?;
+                    panic!("on purpose");
+                })
+            });
+            assert!(died.join().is_err());
+        });
+        assert_eq!(drafts(&store), 0);
+        store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
+    }
+
+    #[test]
+    fn readers_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        assert!(store.read(|ledger| Ok(ledger.execute(DRAFT, [])?)).is_err());
+    }
+
+    #[test]
+    fn each_file_is_as_durable_as_it_promises() {
+        let dir = tempfile::tempdir().unwrap();
+        for (kind, synchronous) in [(Kind::Ledger, 2), (Kind::Cache, 1)] {
+            let store =
+                Store::open(dir.path().join(kind.name()), &VaultKey::from_bytes([1; 32]), kind).unwrap();
+            let pragma = |name: &str| {
+                store
+                    .write(|file| {
+                        Ok(file.query_row(&format!("PRAGMA {name}"), [], |row| {
+                            row.get::<_, rusqlite::types::Value>(0)
+                        })?)
+                    })
+                    .unwrap()
+            };
+            assert_eq!(pragma("synchronous"), rusqlite::types::Value::Integer(synchronous));
+            assert_eq!(pragma("journal_mode"), rusqlite::types::Value::Text("wal".to_owned()));
+            assert_eq!(pragma("secure_delete"), rusqlite::types::Value::Integer(1));
+            assert_eq!(pragma("temp_store"), rusqlite::types::Value::Integer(2));
+            assert_eq!(pragma("foreign_keys"), rusqlite::types::Value::Integer(1));
+        }
+    }
+}
