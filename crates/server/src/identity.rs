@@ -1,0 +1,75 @@
+//! Who asks: a machine with the API key, or a person with a session token. Nothing in a body or query adds to it.
+
+use chatehr_contract::{PersonId, Role, SpecialtyCode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Hours that a session lasts.
+pub(crate) const SESSION_HOURS: i64 = 12;
+
+/// The person that a session token stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) id: PersonId,
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) specialties: Vec<SpecialtyCode>,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// Holds the API key: the sign-in screen, a gateway.
+    Machine,
+    /// Holds a session token.
+    Person(Person),
+}
+
+impl Actor {
+    /// The person, where there is one.
+    pub(crate) const fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Machine => None,
+            Self::Person(person) => Some(person),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<&PersonId> {
+        self.person().map(|person| &person.id)
+    }
+
+    /// Whether this is the person `id`.
+    pub(crate) fn is(&self, id: &PersonId) -> bool {
+        self.id() == Some(id)
+    }
+
+    /// The person, if a physician.
+    pub(crate) fn physician(&self) -> Option<&Person> {
+        self.person().filter(|person| person.role == Role::Physician)
+    }
+
+    /// The person, if a patient.
+    pub(crate) fn patient(&self) -> Option<&Person> {
+        self.person().filter(|person| person.role == Role::Patient)
+    }
+
+    /// Whether every record may be seen: a machine or an administrator.
+    pub(crate) fn oversees(&self) -> bool {
+        self.person().is_none_or(|person| person.role == Role::Admin)
+    }
+
+    /// The role's word in a record's metadata.
+    pub(crate) fn role_word(&self) -> &str {
+        self.person().map_or("machine", |person| person.role.as_str())
+    }
+}
+
+/// What is stored in place of a token or key.
+pub(crate) fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Compares in a time that depends on neither side.
+pub(crate) fn same(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    left.iter().zip(right).fold(0, |difference, (a, b)| std::hint::black_box(difference | (a ^ b))) == 0
+}
