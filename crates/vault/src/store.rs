@@ -92,7 +92,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::Store;
-    use crate::{error::Fault, key::VaultKey, schema::Kind};
+    use crate::{
+        error::{Fault, VaultError},
+        key::VaultKey,
+        schema::Kind,
+    };
 
     fn drafts(store: &Store) -> i64 {
         store
@@ -133,6 +137,29 @@ mod tests {
         });
         assert_eq!(drafts(&store), 0);
         store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_told_keeps_what_was_there_and_heals() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
+        let limit = |pages: i64| {
+            let writer = super::hold(&store.writer);
+            writer.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        let large = || {
+            store.write(|ledger| {
+                Ok(ledger.execute("INSERT INTO draft VALUES ('c-2', hex(zeroblob(100000)), 0)", [])?)
+            })
+        };
+        limit(1);
+        assert!(matches!(large(), Err(VaultError::DiskFull)));
+        assert_eq!(drafts(&store), 1);
+        limit(10_000);
+        large().unwrap();
+        assert_eq!(drafts(&store), 2);
     }
 
     #[test]

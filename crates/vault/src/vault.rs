@@ -40,6 +40,7 @@ impl Vault {
             Verdict::Right | Verdict::Unknown => {}
         }
         let (cache, ledger) = (dir.join(Kind::Cache.name()), dir.join(Kind::Ledger.name()));
+        probe_writable(dir)?;
         let found = (
             connection::examine(&cache, key, Kind::Cache)?,
             connection::examine(&ledger, key, Kind::Ledger)?,
@@ -64,7 +65,6 @@ impl Vault {
             (Condition::Sound | Condition::Absent, Condition::Sound)
             | (Condition::Absent, Condition::Absent) => {}
         }
-        probe_writable(dir)?;
         for path in [&ledger, &cache] {
             drop(permissions::own_file(path)?);
         }
@@ -136,10 +136,16 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// SQLite tells a directory without permission from other trouble only after it has touched the files.
+/// SQLite tells a directory or file without permission from other trouble only after it has touched the files.
 fn probe_writable(dir: &Path) -> Result<(), OpenError> {
     let probe = dir.join(".writable");
     drop(permissions::own_file(&probe)?);
     fs::remove_file(&probe)?;
+    for kind in [Kind::Cache, Kind::Ledger] {
+        match fs::OpenOptions::new().write(true).open(dir.join(kind.name())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
     Ok(())
 }

@@ -53,6 +53,9 @@ impl Vault {
     }
 }
 
+pub(super) const UNREAD: &str = "SELECT count(*) FROM message
+     WHERE consultation_id = ?1 AND at > ?2 AND from_id <> ?3 AND kind <> 'system'";
+
 /// A message of the server itself has no author to answer, so it is not counted.
 fn count_unread(
     cache: &Connection,
@@ -60,13 +63,8 @@ fn count_unread(
     person: &PersonId,
     mark: Option<Timestamp>,
 ) -> Result<u32, Fault> {
-    Ok(cache
-        .prepare_cached(
-            "SELECT count(*) FROM message
-             WHERE consultation_id = ?1 AND at > ?2 AND from_id <> ?3 AND kind <> 'system'",
-        )?
-        .query_row(
-            params![consultation.as_str(), mark.map_or(i64::MIN, Timestamp::millis), person.as_str()],
-            |row| row.get(0),
-        )?)
+    Ok(cache.prepare_cached(UNREAD)?.query_row(
+        params![consultation.as_str(), mark.map_or(i64::MIN, Timestamp::millis), person.as_str()],
+        |row| row.get(0),
+    )?)
 }

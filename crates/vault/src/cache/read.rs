@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Pending; nobody's or this person's own; in their pools; not declined by them. Parameters: person, pools.
-pub(super) const QUEUE: &str = "status = 'pending' AND (physician_id IS NULL OR physician_id = ?1)
+pub(super) const QUEUE: &str = "status = 'pending' AND coalesce(physician_id, ?1) = ?1
      AND specialty IN (SELECT value FROM json_each(?2))
      AND NOT EXISTS (SELECT 1 FROM json_each(declined_by) WHERE value = ?1)";
 /// This person's, with something left to do. Parameters: person, pools (unused).
@@ -23,7 +23,15 @@ pub(super) const MINE: &str =
     "status NOT IN ('completed', 'cancelled') AND physician_id = ?1 AND ?2 IS NOT NULL";
 const CLOSED: &str = "status IN ('completed', 'cancelled') AND physician_id = ?1 AND ?2 IS NOT NULL";
 
-const MESSAGE: &str = "SELECT record, text, unreadable FROM message";
+const BY_PATIENT: &str =
+    "SELECT record FROM consultation WHERE patient_id = ?1 ORDER BY created_at DESC, id LIMIT ?2";
+const LATEST_MESSAGES: &str = "SELECT record, text, unreadable FROM message
+     WHERE consultation_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2";
+const BY_ENVELOPE: &str = "SELECT record, text, unreadable FROM message WHERE envelope_id = ?1 LIMIT 1";
+const WITHOUT_TEXT: &str = "SELECT record FROM message
+     WHERE consultation_id = ?1 AND text IS NULL AND unreadable = 0 ORDER BY at, id";
+const APPOINTMENTS: &str = "SELECT record FROM appointment WHERE at >= ?1 AND at < ?2 ORDER BY at, id";
+const APPOINTMENTS_BY_PATIENT: &str = "SELECT record FROM appointment WHERE patient_id = ?1 ORDER BY at, id";
 
 impl Vault {
     /// A page of consultations and how many there are in all.
@@ -34,26 +42,14 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn consultations(&self, query: &ListQuery<'_>) -> Result<(Vec<Consultation>, u32), VaultError> {
-        let (which, order) = match query.scope {
-            ListScope::Queue => (QUEUE, "triage, created_at, id"),
-            ListScope::Mine => (MINE, "triage, created_at, id"),
-            ListScope::Closed => (CLOSED, "updated_at DESC, id"),
-        };
+        let (page, total) = list(query.scope);
         let pools = pools(query.specialties)?;
         let one = query.specialty.map(SpecialtyCode::as_str);
         self.cache().read(|cache| {
-            let rows = records(
-                cache,
-                &format!(
-                    "SELECT record FROM consultation WHERE {which} AND (?3 IS NULL OR specialty = ?3)
-                     ORDER BY {order} LIMIT ?4 OFFSET ?5"
-                ),
-                params![query.person.as_str(), pools, one, query.limit, query.offset],
-            )?;
+            let rows =
+                records(cache, &page, params![query.person.as_str(), pools, one, query.limit, query.offset])?;
             let total = cache
-                .prepare_cached(&format!(
-                    "SELECT count(*) FROM consultation WHERE {which} AND (?3 IS NULL OR specialty = ?3)"
-                ))?
+                .prepare_cached(&total)?
                 .query_row(params![query.person.as_str(), pools, one], |row| row.get(0))?;
             Ok((rows, total))
         })
@@ -76,13 +72,7 @@ impl Vault {
         patient: &PersonId,
         limit: u32,
     ) -> Result<Vec<Consultation>, VaultError> {
-        self.cache().read(|cache| {
-            records(
-                cache,
-                "SELECT record FROM consultation WHERE patient_id = ?1 ORDER BY created_at DESC, id LIMIT ?2",
-                params![patient.as_str(), limit],
-            )
-        })
+        self.cache().read(|cache| records(cache, BY_PATIENT, params![patient.as_str(), limit]))
     }
 
     /// The latest messages of a consultation, oldest first, and whether there are older ones.
@@ -95,11 +85,8 @@ impl Vault {
         limit: u32,
     ) -> Result<(Vec<StoredMessage>, bool), VaultError> {
         self.cache().read(|cache| {
-            let mut found = messages(
-                cache,
-                &format!("{MESSAGE} WHERE consultation_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2"),
-                params![consultation.as_str(), i64::from(limit) + 1],
-            )?;
+            let mut found =
+                messages(cache, LATEST_MESSAGES, params![consultation.as_str(), i64::from(limit) + 1])?;
             let has_older = found.len() > limit as usize;
             found.truncate(limit as usize);
             found.reverse();
@@ -112,14 +99,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn messages_without_text(&self, consultation: &ConsultationId) -> Result<Vec<Message>, VaultError> {
-        self.cache().read(|cache| {
-            records(
-                cache,
-                "SELECT record FROM message
-                 WHERE consultation_id = ?1 AND text IS NULL AND unreadable = 0 ORDER BY at, id",
-                [consultation.as_str()],
-            )
-        })
+        self.cache().read(|cache| records(cache, WITHOUT_TEXT, [consultation.as_str()]))
     }
 
     /// The message that the server made of an envelope of ours, so that a row which was sent just before a crash is
@@ -129,8 +109,7 @@ impl Vault {
     /// [`VaultError`].
     pub fn message_of_envelope(&self, envelope: &EnvelopeId) -> Result<Option<StoredMessage>, VaultError> {
         self.cache().read(|cache| {
-            let found =
-                messages(cache, &format!("{MESSAGE} WHERE envelope_id = ?1 LIMIT 1"), [envelope.as_str()])?;
+            let found = messages(cache, BY_ENVELOPE, [envelope.as_str()])?;
             Ok(found.into_iter().next())
         })
     }
@@ -140,13 +119,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn appointments(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Appointment>, VaultError> {
-        self.cache().read(|cache| {
-            records(
-                cache,
-                "SELECT record FROM appointment WHERE at >= ?1 AND at < ?2 ORDER BY at, id",
-                params![from.millis(), to.millis()],
-            )
-        })
+        self.cache().read(|cache| records(cache, APPOINTMENTS, params![from.millis(), to.millis()]))
     }
 
     /// A patient's appointments, soonest first.
@@ -154,13 +127,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn appointments_of_patient(&self, patient: &PersonId) -> Result<Vec<Appointment>, VaultError> {
-        self.cache().read(|cache| {
-            records(
-                cache,
-                "SELECT record FROM appointment WHERE patient_id = ?1 ORDER BY at, id",
-                [patient.as_str()],
-            )
-        })
+        self.cache().read(|cache| records(cache, APPOINTMENTS_BY_PATIENT, [patient.as_str()]))
     }
 
     /// One patient.
@@ -226,6 +193,17 @@ impl Vault {
     }
 }
 
+/// The statements of a list: one page of it, and how many rows there are in all.
+fn list(scope: ListScope) -> (String, String) {
+    let (which, order) = match scope {
+        ListScope::Queue => (QUEUE, "triage, created_at, id"),
+        ListScope::Mine => (MINE, "triage, created_at, id"),
+        ListScope::Closed => (CLOSED, "updated_at DESC, id"),
+    };
+    let from = format!("FROM consultation WHERE {which} AND (?3 IS NULL OR specialty = ?3)");
+    (format!("SELECT record {from} ORDER BY {order} LIMIT ?4 OFFSET ?5"), format!("SELECT count(*) {from}"))
+}
+
 /// The pools as JSON, for `json_each`.
 pub(super) fn pools(specialties: &[SpecialtyCode]) -> Result<String, VaultError> {
     json(specialties)
@@ -271,4 +249,55 @@ fn messages(cache: &Connection, sql: &str, parameters: impl Params) -> Result<Ve
 fn record<T: DeserializeOwned>(row: &Row<'_>) -> Result<T, Fault> {
     let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
     Ok(serde_json::from_str(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_contract::ListScope;
+    use rusqlite::Connection;
+    use rusqlite_migration::Migrations;
+
+    use super::*;
+    use crate::{
+        cache::{counts::UNREAD, search::SEARCH},
+        schema::Kind,
+    };
+
+    /// SQLite's plan, one line a step.
+    fn plan(file: &Connection, sql: &str) -> String {
+        let mut statement = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = statement.parameter_count();
+        let nothing = vec![rusqlite::types::Null; count];
+        let steps =
+            statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn what_the_window_waits_for_is_read_through_an_index_and_never_sorted() {
+        let mut file = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(&Kind::Cache.steps()).to_latest(&mut file).unwrap();
+        let lists = [ListScope::Queue, ListScope::Mine, ListScope::Closed].map(list);
+        let [(queue, queued), (mine, _), (closed, _)] = &lists;
+        for (sql, index) in [
+            (queue.as_str(), "consultation_queue"),
+            (queued, "consultation_queue"),
+            (mine, "consultation_mine"),
+            (closed, "consultation_closed"),
+            (BY_PATIENT, "consultation_patient"),
+            (LATEST_MESSAGES, "message_conversation"),
+            (BY_ENVELOPE, "message_envelope"),
+            (WITHOUT_TEXT, "message_sealed"),
+            (UNREAD, "message_conversation"),
+            (APPOINTMENTS, "appointment_day"),
+            (APPOINTMENTS_BY_PATIENT, "appointment_patient"),
+        ] {
+            let plan = plan(&file, sql);
+            assert!(plan.contains(&format!("USING INDEX {index}")), "{sql}\n{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        }
+        let search = plan(&file, SEARCH);
+        assert!(!search.contains("TEMP B-TREE"), "{search}");
+        assert!(search.contains("SEARCH entry USING INTEGER PRIMARY KEY"), "{search}");
+    }
 }

@@ -16,6 +16,10 @@ const WORDS: usize = 10;
 /// Characters of a word that count.
 const WORD_CHARS: usize = 64;
 
+pub(super) const SEARCH: &str = "SELECT entry.kind, entry.id, entry.consultation_id
+     FROM search_index CROSS JOIN search_entry AS entry ON entry.entry = search_index.rowid
+     WHERE search_index MATCH ?1 ORDER BY search_index.rowid DESC LIMIT ?2";
+
 /// One place where all the words occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchHit {
@@ -77,11 +81,7 @@ impl Vault {
             return Ok(Vec::new());
         }
         self.cache().read(|cache| {
-            let mut statement = cache.prepare_cached(
-                "SELECT entry.kind, entry.id, entry.consultation_id
-                 FROM search_index JOIN search_entry AS entry ON entry.entry = search_index.rowid
-                 WHERE search_index MATCH ?1 ORDER BY search_index.rowid DESC LIMIT ?2",
-            )?;
+            let mut statement = cache.prepare_cached(SEARCH)?;
             let hits = statement.query_map(params![query, limit], |row| {
                 let (kind, id): (String, String) = (row.get(0)?, row.get(1)?);
                 Ok(match kind.as_str() {

@@ -1,0 +1,318 @@
+//! Files that do not open say why and stay as they are; what is on the disk is readable to nobody.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use chatehr_contract::ConsultationStatus;
+use chatehr_vault::{CacheChange, DamagedFile, OpenError, Vault, VaultError, VaultKey};
+use common::{
+    appointment, at, bytes_of, c, consultation, key, message, mine, opened, outgoing, patient, physician,
+    spoil, vault,
+};
+
+/// Files with enough in them to have a middle, closed.
+fn filled() -> (tempfile::TempDir, PathBuf) {
+    let (home, vault) = vault();
+    let messages: Vec<_> =
+        (0..300).map(|n| opened(message(&format!("m-{n}"), "c-1", n), &"cough ".repeat(40))).collect();
+    vault.apply(&[CacheChange::Consultation(mine("c-1", ConsultationStatus::Assigned))]).unwrap();
+    vault.apply(&messages).unwrap();
+    for n in 0..60 {
+        let mut row = outgoing(&format!("e-{n}"), "c-1");
+        row.text = "take rest ".repeat(30);
+        vault.enqueue(&row).unwrap();
+    }
+    drop(vault);
+    let dir = home.path().join("person");
+    assert!(!dir.join("cache.db-wal").exists() && !dir.join("ledger.db-wal").exists());
+    (home, dir)
+}
+
+/// Opening fails in this way, and changes nothing.
+fn refuses(dir: &Path, key: &VaultKey, is: impl Fn(&OpenError) -> bool) {
+    let before = bytes_of(dir);
+    let error = Vault::open(dir, key).unwrap_err();
+    assert!(is(&error), "{error:?}");
+    assert!(before == bytes_of(dir), "refused, and yet changed");
+}
+
+fn raw(dir: &Path, file: &str) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(dir.join(file)).unwrap();
+    connection.execute_batch(&format!("PRAGMA key = \"x'{}'\"", *key().to_text())).unwrap();
+    connection
+}
+
+#[test]
+fn nothing_is_readable_on_the_disk() {
+    let (home, vault) = vault();
+    let mut request = consultation("canary-consultation");
+    request.description = "canary-description".to_owned();
+    let mut letter = message("canary-message", "canary-consultation", 1);
+    letter.content = "canary-content".to_owned();
+    let mut row = outgoing("canary-envelope", "canary-consultation");
+    row.text = "canary-outgoing".to_owned();
+    let mut visit = appointment("canary-appointment", 1);
+    visit.notes = "canary-notes".to_owned();
+    let mut doctor = physician("canary-physician");
+    doctor.name.family = "canary-doctor".to_owned();
+    vault
+        .apply(&[
+            CacheChange::Consultation(request),
+            opened(letter, "canary-text"),
+            CacheChange::Appointment(visit),
+            CacheChange::Patient(patient("canary-patient", "canary-name")),
+            CacheChange::Physicians(vec![doctor]),
+            CacheChange::MessageKey {
+                consultation: c("c-1"),
+                kid: "canary-kid".to_owned(),
+                key: *b"canary-key-canary-key-canary-key",
+            },
+            CacheChange::LastEvent(Some("canary-event".to_owned())),
+        ])
+        .unwrap();
+    vault.enqueue(&row).unwrap();
+    vault.save_draft(&c("c-2"), "canary-draft", at(1)).unwrap();
+    let dir = home.path().join("person");
+    let clear = |bytes: &[u8]| {
+        let key_text = key().to_text();
+        [b"canary".as_slice(), b"penicillin", b"outbox", b"SQLite", key_text.as_bytes(), b"golden key"]
+            .into_iter()
+            .any(|word| bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)))
+    };
+    let scan = |moment: &str| {
+        for (name, bytes) in bytes_of(&dir) {
+            assert!(!clear(&bytes), "{name} {moment}");
+        }
+    };
+    assert!(bytes_of(&dir).contains_key("cache.db-wal") && bytes_of(&dir).contains_key("ledger.db-wal"));
+    scan("while open");
+    drop(vault);
+    scan("when closed");
+    // And the search itself can fail: the same scan finds what is in the clear.
+    assert!(clear(b"..CANARY.."));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_their_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let (home, vault) = vault();
+    vault.apply(&[CacheChange::Consultation(consultation("c-1"))]).unwrap();
+    let dir = home.path().join("person");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for entry in fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn what_was_written_is_there_at_the_next_start() {
+    let (_home, dir) = filled();
+    assert!(Vault::exists(&dir));
+    let vault = Vault::open(&dir, &key()).unwrap();
+    assert_eq!(vault.messages(&c("c-1"), 500).unwrap().0.len(), 300);
+    assert_eq!(vault.outbox(None).unwrap().len(), 60);
+    vault.check().unwrap();
+}
+
+#[test]
+fn a_first_start_is_told_from_lost_files() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(!Vault::exists(home.path()));
+    assert!(!Vault::exists(&home.path().join("nowhere")));
+}
+
+#[test]
+fn a_wrong_key_is_told_from_damage() {
+    let (_home, dir) = filled();
+    let wrong = VaultKey::from_bytes([9; 32]);
+    refuses(&dir, &wrong, |error| matches!(error, OpenError::WrongKey));
+    // Also where the header is lost, and both files could as well be damaged.
+    let header = fs::read(dir.join("vault.json")).unwrap();
+    for spoiled in [None, Some(b"{".as_slice())] {
+        fs::remove_file(dir.join("vault.json")).ok();
+        if let Some(bytes) = spoiled {
+            fs::write(dir.join("vault.json"), bytes).unwrap();
+        }
+        refuses(&dir, &wrong, |error| matches!(error, OpenError::WrongKey));
+    }
+    drop(Vault::open(&dir, &key()).unwrap());
+    assert_eq!(fs::read(dir.join("vault.json")).unwrap(), header);
+}
+
+#[test]
+fn a_damaged_cache_is_put_aside_and_nothing_unsent_is_touched() {
+    let (_home, dir) = filled();
+    let ledger = fs::read(dir.join("ledger.db")).unwrap();
+    spoil(&dir.join("cache.db"));
+    let spoiled = fs::read(dir.join("cache.db")).unwrap();
+    refuses(&dir, &key(), |error| matches!(error, OpenError::CacheDamaged));
+    Vault::set_cache_aside(&dir, at(1)).unwrap();
+    assert_eq!(fs::read(dir.join("ledger.db")).unwrap(), ledger);
+    let aside = dir.join(format!("cache.db.damaged-{}", at(1).millis()));
+    assert!(fs::read(aside).unwrap() == spoiled);
+    let vault = Vault::open(&dir, &key()).unwrap();
+    assert_eq!(vault.outbox(None).unwrap().len(), 60);
+    assert_eq!(vault.consultation(&c("c-1")).unwrap(), None);
+    assert_eq!(vault.last_event().unwrap(), None);
+}
+
+#[test]
+fn a_damaged_ledger_is_named_and_left_alone() {
+    let (_home, dir) = filled();
+    spoil(&dir.join("ledger.db"));
+    refuses(&dir, &key(), |error| matches!(error, OpenError::LedgerDamaged));
+    // Putting the cache aside does not make a way around it.
+    Vault::set_cache_aside(&dir, at(1)).unwrap();
+    refuses(&dir, &key(), |error| matches!(error, OpenError::LedgerDamaged));
+}
+
+#[test]
+fn damage_of_every_kind_is_noticed() {
+    type Spoil = fn(&mut Vec<u8>);
+    let kinds: [(&str, Spoil); 5] = [
+        ("the first page", |bytes| bytes[20] ^= 1),
+        ("one bit of the last page", |bytes| {
+            let last = bytes.len() - 100;
+            bytes[last] ^= 1;
+        }),
+        ("cut within a page", |bytes| bytes.truncate(bytes.len() - 1000)),
+        ("cut between pages", |bytes| bytes.truncate(bytes.len() / 4096 / 2 * 4096)),
+        ("two pages swapped", |bytes| {
+            let (left, right) = bytes.split_at_mut(3 * 4096);
+            left[4096..2 * 4096].swap_with_slice(&mut right[..4096]);
+        }),
+    ];
+    for (what, spoil) in kinds {
+        for file in ["cache.db", "ledger.db"] {
+            let (_home, dir) = filled();
+            let mut bytes = fs::read(dir.join(file)).unwrap();
+            spoil(&mut bytes);
+            fs::write(dir.join(file), bytes).unwrap();
+            let is_named = |error: &OpenError| match file {
+                "cache.db" => matches!(error, OpenError::CacheDamaged),
+                _ => matches!(error, OpenError::LedgerDamaged),
+            };
+            let error = Vault::open(&dir, &key()).unwrap_err();
+            assert!(is_named(&error), "{what} of {file}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_ledger_that_vanished_is_not_replaced_by_an_empty_one() {
+    let (_home, dir) = filled();
+    for emptied in [false, true] {
+        fs::remove_file(dir.join("ledger.db")).unwrap();
+        if emptied {
+            fs::write(dir.join("ledger.db"), b"").unwrap();
+        } else {
+            refuses(&dir, &key(), |error| matches!(error, OpenError::LedgerDamaged));
+            fs::write(dir.join("ledger.db"), b"").unwrap();
+        }
+        refuses(&dir, &key(), |error| matches!(error, OpenError::LedgerDamaged));
+    }
+}
+
+#[test]
+fn damage_that_comes_while_the_program_runs_is_named() {
+    let (_home, dir) = filled();
+    let vault = Vault::open(&dir, &key()).unwrap();
+    spoil(&dir.join("cache.db"));
+    let error = vault.messages(&c("c-1"), 500).unwrap_err();
+    assert!(matches!(error, VaultError::Damaged { file: DamagedFile::Cache }), "{error:?}");
+    let error = vault.check().unwrap_err();
+    assert!(matches!(error, VaultError::Damaged { file: DamagedFile::Cache }), "{error:?}");
+    // The other file goes on.
+    vault.save_draft(&c("c-1"), "still here", at(1)).unwrap();
+    assert_eq!(vault.draft(&c("c-1")).unwrap(), "still here");
+}
+
+#[test]
+fn files_of_a_newer_program_are_left_alone() {
+    for file in ["cache.db", "ledger.db"] {
+        let (_home, dir) = filled();
+        raw(&dir, file).pragma_update(None, "user_version", 99).unwrap();
+        refuses(&dir, &key(), |error| matches!(error, OpenError::FromNewerVersion));
+    }
+    let (_home, dir) = filled();
+    fs::write(dir.join("vault.json"), br#"{"format":2,"slots":[]}"#).unwrap();
+    refuses(&dir, &key(), |error| matches!(error, OpenError::FromNewerVersion));
+}
+
+#[test]
+fn a_refusal_leaves_an_unfinished_write_ahead_log_alone() {
+    let (home, dir) = filled();
+    let vault = Vault::open(&dir, &key()).unwrap();
+    vault.save_draft(&c("c-1"), "in the log", at(1)).unwrap();
+    raw(&dir, "ledger.db").pragma_update(None, "user_version", 99).unwrap();
+    let dead = home.path().join("dead");
+    fs::create_dir(&dead).unwrap();
+    for (name, bytes) in bytes_of(&dir) {
+        fs::write(dead.join(name), bytes).unwrap();
+    }
+    assert!(bytes_of(&dead)["ledger.db-wal"].len() > 4096);
+    refuses(&dead, &key(), |error| matches!(error, OpenError::FromNewerVersion));
+}
+
+/// The directory belongs to somebody without rights to write in it. An administrator may write anywhere, so there
+/// the test hands its own program to `nobody`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    const TOLD: &str = "CHATEHR_TEST_READ_ONLY_DIR";
+    let expect_refusal = |dir: &Path| {
+        let error = Vault::open(dir, &key()).unwrap_err();
+        assert!(matches!(error, OpenError::ReadOnly), "{error:?}");
+    };
+    if let Some(dir) = std::env::var_os(TOLD) {
+        return expect_refusal(Path::new(&dir));
+    }
+    let (home, dir) = filled();
+    let lock = |dir_mode: u32, file_mode: u32| {
+        for entry in fs::read_dir(&dir).unwrap() {
+            fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(file_mode)).unwrap();
+        }
+        fs::set_permissions(&dir, fs::Permissions::from_mode(dir_mode)).unwrap();
+    };
+    let administrator = fs::metadata(&dir).unwrap().uid() == 0;
+    let program = home.path().join("test");
+    if administrator {
+        const NOBODY: u32 = 65534;
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for entry in fs::read_dir(&dir).unwrap() {
+            chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        chown(&dir, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    for (dir_mode, file_mode) in [(0o500, 0o600), (0o700, 0o400), (0o500, 0o400)] {
+        lock(0o700, 0o600);
+        let before = bytes_of(&dir);
+        lock(dir_mode, file_mode);
+        if administrator {
+            let run = std::process::Command::new("setpriv")
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+                .arg(&program)
+                .args(["--exact", "a_directory_that_cannot_be_written_is_named"])
+                .env(TOLD, &dir)
+                .current_dir(home.path())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&run.stdout);
+            assert!(run.status.success() && said.contains("1 passed"), "{said}");
+        } else {
+            expect_refusal(&dir);
+        }
+        lock(0o700, 0o600);
+        assert!(before == bytes_of(&dir), "refused, and yet changed");
+    }
+}
