@@ -1,1 +1,245 @@
-//! The clinician's window.
+//! The clinician's window: rail, list, conversation, context, and the screens before them.
+//!
+//! Promises: every action has a key and a visible control; what belongs to a patient stands under that patient's
+//! banner and changes with it. Refuses: showing as sent what the server has not confirmed; the words for that come
+//! from the host.
+
+pub mod actions;
+pub mod appointments;
+pub mod ask;
+pub mod banner;
+pub mod composer;
+pub mod consultation;
+pub mod context;
+pub mod conversation;
+pub mod dialog;
+pub mod due;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
+pub mod gate;
+pub mod grid;
+pub mod keys;
+pub mod list;
+pub mod long_list;
+pub mod notice;
+pub mod rail;
+pub mod row;
+pub mod settings;
+pub mod shell;
+pub mod timeline;
+
+use std::{cell::Cell, rc::Rc};
+
+use chatehr_contract::{
+    Connection, ConsultationRef, ConsultationStatus, ErrorCode, ErrorReport, Person, ProgramState, Stage,
+    command::clinician as command,
+};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use crate::{
+    backend::{Backend, use_backend},
+    dom::{self, Listener},
+};
+use ask::{Read, use_reading};
+use keys::Shortcut;
+use shell::{Dispatch, Shell, Step, View};
+
+/// What the program is made of.
+#[derive(PartialEq, Properties)]
+pub struct AppProps {
+    /// What answers.
+    pub backend: Backend,
+}
+
+/// The whole window.
+#[component]
+pub fn App(props: &AppProps) -> Html {
+    html! {
+        <ContextProvider<Backend> context={props.backend.clone()}><Window /></ContextProvider<Backend>>
+    }
+}
+
+#[component]
+fn Window() -> Html {
+    let backend = use_backend();
+    let shell = use_reducer(Shell::default);
+    let deaf = use_state(|| None::<ErrorReport>);
+    let dispatch = shell.dispatcher();
+    {
+        let (dispatch, deaf) = (dispatch.clone(), deaf.setter());
+        use_effect_with((), move |()| {
+            spawn_local(async move {
+                let heard = backend.listen(move |notice| dispatch.dispatch(Step::Notice(notice))).await;
+                if let Err(error) = heard {
+                    deaf.set(Some(error));
+                }
+            });
+        });
+    }
+    let state = use_reading::<command::State>((), shell.revisions.program);
+    let ready = matches!(&state, Read::Here(state) if matches!(state.stage, Stage::Ready { .. }));
+    {
+        let dispatch = dispatch.clone();
+        use_effect_with(ready, move |ready| {
+            if !ready {
+                dispatch.dispatch(Step::Forget);
+            }
+        });
+    }
+    let state = match state {
+        Read::Waiting => return html! { <gate::Starting /> },
+        Read::Failed(error) => return html! { <gate::Blocked {error} {dispatch} /> },
+        Read::Here(state) => state,
+    };
+    match &state.stage {
+        Stage::Starting => html! { <gate::Starting /> },
+        Stage::SignIn { accounts, error } => html! {
+            <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()} {dispatch} />
+        },
+        Stage::Blocked { error } => html! { <gate::Blocked error={error.clone()} {dispatch} /> },
+        Stage::Ready { person } => html! {
+            <Work shell={(*shell).clone()} state={state.clone()} person={person.clone()} deaf={(*deaf).clone()} {dispatch} />
+        },
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct WorkProps {
+    shell: Shell,
+    state: Rc<ProgramState>,
+    person: Person,
+    deaf: Option<ErrorReport>,
+    dispatch: Dispatch,
+}
+
+#[component]
+fn Work(props: &WorkProps) -> Html {
+    let WorkProps { shell, state, person, dispatch, .. } = props;
+    let theme = use_state(|| None::<AttrValue>);
+    let offline = matches!(state.connection, Connection::Offline { .. });
+    use_keys(shell.clone(), dispatch.clone());
+    use_handled_alerts(shell.clone(), dispatch.clone());
+    let close_help = {
+        let dispatch = dispatch.clone();
+        Callback::from(move |()| dispatch.dispatch(Step::Help(false)))
+    };
+    let shows_one = shell.view.has_list() && shell.selected.is_some();
+    html! {
+        <div class={classes!("shell", shows_one.then_some("shows-one"))}>
+            <rail::Rail state={state.clone()} person={person.clone()} view={shell.view} dispatch={dispatch.clone()} />
+            <div class="work">
+                <notice::AlertBanner alerts={shell.alerts.clone()} dispatch={dispatch.clone()} />
+                if offline {
+                    <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
+                }
+                if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
+                { match shell.view {
+                    View::Queue | View::Mine => html! {
+                        <div class="panes" key="panes">
+                            <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
+                                counts={state.counts} selected={shell.selected.clone()}
+                                revision={shell.revisions.lists} dispatch={dispatch.clone()} />
+                            <consultation::Consultation id={shell.selected.clone()} person={person.clone()}
+                                revision={shell.revisions.consultation} {offline} details={shell.details}
+                                dispatch={dispatch.clone()} />
+                        </div>
+                    },
+                    View::Appointments => html! {
+                        <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
+                            dispatch={dispatch.clone()} />
+                    },
+                    View::Settings => html! {
+                        <settings::Settings key="settings" state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                            on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
+                            dispatch={dispatch.clone()} />
+                    },
+                } }
+            </div>
+            if shell.help {
+                <dialog::Dialog title="Keys" on_close={close_help}>
+                    <dl class="keys">
+                        { for keys::LIST.iter().map(|(keys, what)| html! {
+                            <>
+                                <dt>{ for keys.iter().map(|key| html! { <kbd class="key">{ *key }</kbd> }) }</dt>
+                                <dd>{ *what }</dd>
+                            </>
+                        }) }
+                    </dl>
+                    <form method="dialog" class="dialog-actions"><button class="button">{ "Close" }</button></form>
+                </dialog::Dialog>
+            }
+        </div>
+    }
+}
+
+/// Whether a key belongs to something that is being written or asked, and not to the shortcuts.
+fn typing(event: &web_sys::KeyboardEvent) -> bool {
+    let elsewhere = event.ctrl_key() || event.alt_key() || event.meta_key() || event.is_composing();
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let field =
+        target.is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+    elsewhere || field || query("dialog[open]").is_some()
+}
+
+fn query(selector: &str) -> Option<web_sys::HtmlElement> {
+    web_sys::window()?.document()?.query_selector(selector).ok()??.dyn_into().ok()
+}
+
+/// Listens for the shortcuts; the list listens for its own moves.
+#[hook]
+fn use_keys(shell: Shell, dispatch: Dispatch) {
+    let details = shell.details;
+    use_effect_with(details, move |details| {
+        let (details, after_g) = (*details, Cell::new(false));
+        let heard = Listener::on_window("keydown", move |event| {
+            let Some(event) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
+            if typing(event) {
+                return;
+            }
+            match keys::shortcut(&event.key(), after_g.replace(false)) {
+                Some(Shortcut::Prefix) => after_g.set(true),
+                Some(Shortcut::Go(view)) => dispatch.dispatch(Step::Go(view)),
+                Some(Shortcut::Help) => dispatch.dispatch(Step::Help(true)),
+                Some(Shortcut::Close) if details => dispatch.dispatch(Step::Details(false)),
+                Some(Shortcut::Press(letter)) => {
+                    if let Some(control) = query(&format!("[data-key='{letter}']")) {
+                        event.prevent_default();
+                        if control.tag_name() == "TEXTAREA" { drop(control.focus()) } else { control.click() }
+                    }
+                }
+                _ => {}
+            }
+        });
+        move || drop(heard)
+    });
+}
+
+/// Takes an alert away once somebody has answered its request, wherever that was.
+#[hook]
+fn use_handled_alerts(shell: Shell, dispatch: Dispatch) {
+    let backend = use_backend();
+    let ids: Vec<_> = shell.alerts.iter().map(|alert| alert.consultation_id.clone()).collect();
+    use_effect_with((ids, shell.revisions.lists), move |(ids, _)| {
+        for id in ids.clone() {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            spawn_local(async move {
+                let handled =
+                    match backend.call::<command::Consultation>(&ConsultationRef { id: id.clone() }).await {
+                        Ok(view) => view.row.status != ConsultationStatus::Pending,
+                        Err(error) => error.code == ErrorCode::NotFound,
+                    };
+                if handled {
+                    dispatch.dispatch(Step::DropAlert(id));
+                }
+            });
+        }
+    });
+}
+
+/// Puts the window into the page.
+pub fn start(backend: Backend) {
+    dom::set_theme(None);
+    yew::Renderer::<App>::with_props(AppProps { backend }).render();
+}

@@ -1,0 +1,299 @@
+//! What this person may do with the consultation now, and the words when it cannot be done.
+
+use std::rc::Rc;
+
+use chatehr_contract::{
+    Action, ConsultationRef, ConsultationStatus, ConsultationView, DeclineConsultation, ErrorReport,
+    MAX_REASON_CHARS, command::clinician as command,
+};
+use wasm_bindgen::JsCast;
+use yew::prelude::*;
+
+use super::{
+    ask::use_doing,
+    dialog::Dialog,
+    due::{pressing, urgency_class},
+    notice::ErrorNotice,
+    shell::{Dispatch, Step},
+};
+use crate::{
+    backend::{Backend, use_backend},
+    dom::use_clock,
+    icon::{Glyph, Icon},
+    words,
+};
+
+/// What the bar is made of.
+#[derive(PartialEq, Properties)]
+pub struct ActionsProps {
+    /// Whose.
+    pub view: Rc<ConsultationView>,
+    /// Why responsibility cannot change hands now.
+    pub offline: bool,
+    /// Told when something was done.
+    pub dispatch: Dispatch,
+}
+
+/// Reasons that fit most days.
+const REASONS: [&str; 4] = [
+    "I am with another emergency",
+    "Not my specialty",
+    "I am off duty soon",
+    "I know this patient privately",
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    Nothing,
+    Decline,
+    Complete,
+}
+
+async fn perform(backend: Backend, action: Action, id: ConsultationRef) -> Result<(), ErrorReport> {
+    match action {
+        Action::Accept => backend.call::<command::Accept>(&id).await,
+        Action::Start => backend.call::<command::Start>(&id).await,
+        Action::Complete => backend.call::<command::Complete>(&id).await,
+        // Its reason is asked for first; see the dialog.
+        Action::Decline => Ok(()),
+    }
+}
+
+/// See the module.
+#[component]
+pub fn Actions(props: &ActionsProps) -> Html {
+    let backend = use_backend();
+    let doing = use_doing();
+    let under_way = use_state(|| None::<Action>);
+    let asking = use_state(|| Asking::Nothing);
+    let view = &props.view;
+    let row = &view.row;
+    let title = use_clock(row.clone(), pressing);
+    let can = |action: Action| view.actions.contains(&action);
+    let pending = row.status == ConsultationStatus::Pending;
+
+    let run = {
+        let (doing, dispatch, under_way) = (doing.clone(), props.dispatch.clone(), under_way.clone());
+        let (backend, id) = (backend.clone(), row.id.clone());
+        move |action: Action| {
+            under_way.set(Some(action));
+            let dispatch = dispatch.clone();
+            doing.run(perform(backend.clone(), action, ConsultationRef { id: id.clone() }), move |()| {
+                dispatch.dispatch(Step::Did);
+            });
+        }
+    };
+    let decline = {
+        let (doing, dispatch, under_way, asking) =
+            (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
+        let (backend, id) = (backend.clone(), row.id.clone());
+        Callback::from(move |reason: String| {
+            asking.set(Asking::Nothing);
+            under_way.set(Some(Action::Decline));
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let ask = DeclineConsultation { id: id.clone(), reason };
+            doing.run(async move { backend.call::<command::Decline>(&ask).await }, move |()| {
+                dispatch.dispatch(Step::Did);
+                dispatch.dispatch(Step::CloseConsultation);
+            });
+        })
+    };
+    let ask = |what: Asking| {
+        let asking = asking.setter();
+        Callback::from(move |_: MouseEvent| asking.set(what))
+    };
+    let close = {
+        let asking = asking.setter();
+        Callback::from(move |()| asking.set(Asking::Nothing))
+    };
+    let at_once = |action: Action| {
+        let run = run.clone();
+        Callback::from(move |_: MouseEvent| run(action))
+    };
+    let button = |action: Action,
+                  label: &'static str,
+                  key: &'static str,
+                  test: &'static str,
+                  class: Option<&'static str>,
+                  onclick: Callback<MouseEvent>| {
+        let blocked = props.offline && matches!(action, Action::Accept | Action::Decline);
+        html! {
+            <button type="button" class={classes!("button", class)} disabled={doing.busy() || blocked}
+                {onclick} data-test={test} data-key={key.to_lowercase()} aria-keyshortcuts={key}
+                aria-describedby={blocked.then_some("offline-reason")}>
+                if doing.busy() && *under_way == Some(action) { <span class="spinner" /> }
+                { label }<kbd class="key" aria-hidden="true">{ key }</kbd>
+            </button>
+        }
+    };
+    let error = {
+        let doing = doing.clone();
+        doing.error().map(|error| {
+            html! { <ErrorNotice {error} on_dismiss={Callback::from(move |()| doing.dismiss())} /> }
+        })
+    };
+    let bar = if pending {
+        let class = if props.offline { "routine" } else { urgency_class(&row.urgency) };
+        html! {
+            <section class={classes!("action-bar", class)} aria-label="Decide">
+                <div class="action-words">
+                    <strong class={urgency_class(&row.urgency)}>
+                        if row.urgency.alerts() { <Icon glyph={Glyph::of(&row.urgency)} /> }
+                        <span role="timer">{ title }</span>
+                    </strong>
+                    if props.offline && can(Action::Accept) {
+                        <span id="offline-reason">{ "Accepting needs the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic's desk." }</span>
+                    } else {
+                        <span>{ "Nobody has accepted it yet." }</span>
+                    }
+                </div>
+                <div class="action-buttons">
+                    if can(Action::Decline) { { button(Action::Decline, "Decline", "D", "action-decline", None, ask(Asking::Decline)) } }
+                    if can(Action::Accept) { { button(Action::Accept, "Accept", "A", "action-accept", Some("primary"), at_once(Action::Accept)) } }
+                </div>
+            </section>
+        }
+    } else {
+        let (title, text) = standing(view);
+        html! {
+            <section class="action-bar routine" aria-label="Next step">
+                <div class="action-words"><strong>{ title }</strong>if !text.is_empty() { <span>{ text }</span> }</div>
+                <div class="action-buttons">
+                    if can(Action::Start) { { button(Action::Start, "Start", "S", "action-start", Some("primary"), at_once(Action::Start)) } }
+                    if can(Action::Complete) { { button(Action::Complete, "Complete", "C", "action-complete", None, ask(Asking::Complete)) } }
+                </div>
+            </section>
+        }
+    };
+    html! {
+        <>
+            { bar }
+            { error }
+            if *asking == Asking::Decline { <DeclineDialog on_close={close.clone()} on_decline={decline} /> }
+            if *asking == Asking::Complete {
+                <Dialog title="Complete this consultation?" on_close={close}>
+                    <p>{ "It moves to your closed consultations and cannot be opened again." }</p>
+                    <div class="dialog-actions">
+                        <button type="button" class="button" onclick={ask(Asking::Nothing)}>{ "Not yet" }</button>
+                        <button type="button" class="button primary" data-test="complete-confirm" onclick={
+                            let (asking, run) = (asking.setter(), run.clone());
+                            move |_| { asking.set(Asking::Nothing); run(Action::Complete); }
+                        }>{ "Complete" }</button>
+                    </div>
+                </Dialog>
+            }
+        </>
+    }
+}
+
+/// How a consultation that nobody needs to decide on stands.
+fn standing(view: &ConsultationView) -> (String, &'static str) {
+    let who = match (&view.physician, view.mine) {
+        (_, true) => "you".to_owned(),
+        (Some(physician), _) if physician.name.is_some() => format!("Dr {}", words::person(physician)),
+        (Some(physician), _) => words::person(physician),
+        (None, _) => "somebody else".to_owned(),
+    };
+    match (&view.row.status, view.mine) {
+        (ConsultationStatus::Assigned, true) => {
+            ("You have accepted it".to_owned(), "Start when you turn to this patient.")
+        }
+        (ConsultationStatus::Assigned, false) => (format!("Accepted by {who}"), ""),
+        (ConsultationStatus::InProgress, true) => ("In progress, with you".to_owned(), ""),
+        (ConsultationStatus::InProgress, false) => (format!("In progress, with {who}"), ""),
+        (status, _) => (words::consultation_status(status), ""),
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct DeclineProps {
+    on_close: Callback<()>,
+    on_decline: Callback<String>,
+}
+
+/// The reason as recorded: the chosen one, the words, or both.
+fn reason_text(chosen: Option<&str>, words: &str) -> String {
+    let words = words.trim();
+    match (chosen, words.is_empty()) {
+        (Some(chosen), true) => chosen.to_owned(),
+        (Some(chosen), false) => format!("{chosen}: {words}"),
+        (None, _) => words.to_owned(),
+    }
+}
+
+#[component]
+fn DeclineDialog(props: &DeclineProps) -> Html {
+    let chosen = use_state(|| None::<usize>);
+    let typed = use_state(String::new);
+    let reason = reason_text(chosen.and_then(|index| REASONS.get(index).copied()), &typed);
+    let left = MAX_REASON_CHARS as i64 - reason.chars().count() as i64;
+    let ready = !reason.is_empty() && left >= 0;
+    let oninput = {
+        let typed = typed.clone();
+        move |event: InputEvent| {
+            let area =
+                event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+            if let Some(area) = area {
+                typed.set(area.value());
+            }
+        }
+    };
+    let close = {
+        let on_close = props.on_close.clone();
+        move |_| on_close.emit(())
+    };
+    let onsubmit = {
+        let (on_decline, reason) = (props.on_decline.clone(), reason.clone());
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            if ready {
+                on_decline.emit(reason.clone());
+            }
+        }
+    };
+    html! {
+        <Dialog title="Decline this consultation" on_close={props.on_close.clone()}>
+            <form {onsubmit}>
+                <p class="hint">{ "It stays in the queue for the others. Your reason is recorded." }</p>
+                <fieldset class="reasons">
+                    <legend class="visually-hidden">{ "Reason" }</legend>
+                    { for REASONS.iter().enumerate().map(|(index, label)| {
+                        let chosen_now = chosen.clone();
+                        html! {
+                            <label>
+                                <input type="radio" name="reason" checked={*chosen == Some(index)}
+                                    onchange={move |_| chosen_now.set(Some(index))} />
+                                { *label }
+                            </label>
+                        }
+                    }) }
+                </fieldset>
+                <label class="label" for="decline-words">{ "In your words" }</label>
+                <textarea id="decline-words" class="field" rows="3" value={(*typed).clone()} {oninput}
+                    data-test="decline-reason" aria-describedby="decline-left" />
+                <p id="decline-left" class={classes!("hint", (left < 0).then_some("over"))}>
+                    if left < 0 { { format!("{} characters too many", -left) } }
+                    else if reason.is_empty() { { "Choose a reason or write one." } }
+                    else { { format!("Recorded as: {reason}") } }
+                </p>
+                <div class="dialog-actions">
+                    <button type="button" class="button" onclick={close}>{ "Keep it" }</button>
+                    <button type="submit" class="button danger" disabled={!ready} data-test="decline-confirm">{ "Decline" }</button>
+                </div>
+            </form>
+        </Dialog>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason_text;
+
+    #[test]
+    fn a_reason_is_what_was_chosen_and_what_was_written() {
+        assert_eq!(reason_text(Some("Not my specialty"), "  "), "Not my specialty");
+        assert_eq!(reason_text(Some("Not my specialty"), "ask Dr Lee "), "Not my specialty: ask Dr Lee");
+        assert_eq!(reason_text(None, " tired"), "tired");
+        assert_eq!(reason_text(None, "   "), "");
+    }
+}

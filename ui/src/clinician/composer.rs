@@ -1,0 +1,255 @@
+//! Where a message is written. Nothing typed is lost: the draft goes to the host while typing, and the text leaves the
+//! field only once the host has taken the message.
+
+use std::{cell::RefCell, rc::Rc};
+
+use chatehr_contract::{
+    ConsultationId, MAX_MESSAGE_CHARS, SaveDraft, SendMessage, command::clinician as command,
+};
+use gloo_timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use super::{
+    ask::use_doing,
+    notice::ErrorNotice,
+    shell::{Dispatch, Step},
+};
+use crate::{
+    backend::{Backend, use_backend},
+    dom,
+    icon::{Glyph, Icon},
+};
+
+/// How long typing must rest before the draft is kept, in milliseconds.
+const REST: u32 = 400;
+
+/// What the composer is made of. Key it by the consultation's id: one composer never moves to another patient.
+#[derive(PartialEq, Properties)]
+pub struct ComposerProps {
+    /// In which consultation.
+    pub id: ConsultationId,
+    /// To whom, for the label.
+    pub to: String,
+    /// What was typed before.
+    pub draft: String,
+    /// Whether the message will wait.
+    pub offline: bool,
+    /// Told when something was sent.
+    pub dispatch: Dispatch,
+}
+
+/// What is in the field, what of it the host keeps as a draft, and what is on its way as a message.
+#[derive(Default)]
+struct Desk {
+    text: String,
+    kept: Option<String>,
+    sending: Option<String>,
+    timer: Option<Timeout>,
+}
+
+impl Desk {
+    /// The text to keep as a draft, if it differs from what is kept. What is being sent is no draft any more.
+    fn to_keep(&mut self) -> Option<String> {
+        self.timer = None;
+        if self.sending.as_ref() == Some(&self.text) || self.kept.as_ref() == Some(&self.text) {
+            return None;
+        }
+        self.kept = Some(self.text.clone());
+        Some(self.text.clone())
+    }
+
+    /// What stays in the field once `sent` has been taken: whatever was typed meanwhile.
+    fn after_sending(&mut self, sent: &str) {
+        self.sending = None;
+        self.timer = None;
+        self.text = self.text.strip_prefix(sent).unwrap_or(&self.text).trim_start().to_owned();
+        self.kept = Some(String::new());
+    }
+}
+
+fn keep(backend: &Backend, id: &ConsultationId, desk: &Rc<RefCell<Desk>>) {
+    let Some(text) = desk.borrow_mut().to_keep() else { return };
+    let (backend, ask, desk) =
+        (backend.clone(), SaveDraft { consultation_id: id.clone(), text }, desk.clone());
+    spawn_local(async move {
+        if backend.call::<command::SaveDraft>(&ask).await.is_err() {
+            // Not kept: the next rest, blur or switch tries again with what is then in the field.
+            desk.borrow_mut().kept = None;
+        }
+    });
+}
+
+/// See the module.
+#[component]
+pub fn Composer(props: &ComposerProps) -> Html {
+    let backend = use_backend();
+    let doing = use_doing();
+    let field = use_node_ref();
+    let draft = props.draft.clone();
+    let desk = use_mut_ref(move || Desk { text: draft.clone(), kept: Some(draft), ..Desk::default() });
+    let redraw = use_force_update();
+
+    let keep_now = {
+        let (backend, id, desk) = (backend.clone(), props.id.clone(), desk.clone());
+        move || keep(&backend, &id, &desk)
+    };
+    {
+        let keep_now = keep_now.clone();
+        use_effect_with(props.id.clone(), move |_| keep_now);
+    }
+    let text = desk.borrow().text.clone();
+    use_effect_with((text.clone(), field.clone()), |(_, field)| grow(field));
+
+    let oninput = {
+        let (desk, field, keep_now, redraw) = (desk.clone(), field.clone(), keep_now.clone(), redraw.clone());
+        move |_: InputEvent| {
+            let Some(area) = field.cast::<web_sys::HtmlTextAreaElement>() else { return };
+            let keep_now = keep_now.clone();
+            let mut desk = desk.borrow_mut();
+            desk.text = area.value();
+            desk.timer = Some(Timeout::new(REST, keep_now));
+            redraw.force_update();
+        }
+    };
+    let onblur = {
+        let keep_now = keep_now.clone();
+        move |_: FocusEvent| keep_now()
+    };
+    let length = text.chars().count();
+    let left = MAX_MESSAGE_CHARS as i64 - length as i64;
+    let ready = !text.trim().is_empty() && left >= 0 && !doing.busy();
+    let send = {
+        let (desk, doing, dispatch, redraw) =
+            (desk.clone(), doing.clone(), props.dispatch.clone(), redraw.clone());
+        let (backend, id, field) = (backend.clone(), props.id.clone(), field.clone());
+        move || {
+            let text = desk.borrow().text.clone();
+            if text.trim().is_empty() || text.chars().count() > MAX_MESSAGE_CHARS || doing.busy() {
+                return;
+            }
+            desk.borrow_mut().sending = Some(text.clone());
+            let backend = backend.clone();
+            let ask = SendMessage { consultation_id: id.clone(), text: text.trim().to_owned() };
+            let failed = (backend.clone(), id.clone(), desk.clone());
+            let work = async move {
+                let answer = backend.call::<command::Send>(&ask).await;
+                if answer.is_err() {
+                    let (backend, id, desk) = failed;
+                    desk.borrow_mut().sending = None;
+                    keep(&backend, &id, &desk);
+                }
+                answer
+            };
+            let (desk, dispatch, redraw, field) =
+                (desk.clone(), dispatch.clone(), redraw.clone(), field.clone());
+            doing.run(work, move |()| {
+                desk.borrow_mut().after_sending(&text);
+                redraw.force_update();
+                dispatch.dispatch(Step::Did);
+                dom::focus(&field);
+            });
+        }
+    };
+    let onkeydown = {
+        let (send, field, keep_now) = (send.clone(), field.clone(), keep_now.clone());
+        move |event: KeyboardEvent| match event.key().as_str() {
+            "Enter" if event.ctrl_key() || event.meta_key() => {
+                event.prevent_default();
+                send();
+            }
+            "Escape" => {
+                keep_now();
+                if let Some(area) = field.cast::<web_sys::HtmlElement>() {
+                    drop(area.blur());
+                }
+            }
+            _ => {}
+        }
+    };
+    let onsubmit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
+    let error = doing.error().map(|error| {
+        let doing = doing.clone();
+        html! { <ErrorNotice {error} on_dismiss={Callback::from(move |()| doing.dismiss())} /> }
+    });
+    html! {
+        <div class="composer-dock">
+            { error }
+            <form class="composer" {onsubmit}>
+                <textarea ref={field} rows="1" value={text.clone()} {oninput} {onblur} {onkeydown} data-test="composer"
+                    data-key="r" dir="auto" placeholder={format!("Message to {}", props.to)}
+                    aria-label={format!("Message to {}", props.to)} aria-describedby="composer-foot" />
+                <div class="composer-foot">
+                    <span id="composer-foot" class={classes!("hint", (left < 0).then_some("over"))}>
+                        if left < 0 {
+                            { format!("{} characters too many", -left) }
+                        } else if left < 500 {
+                            { format!("{left} characters left") }
+                        } else if props.offline {
+                            <Icon glyph={Glyph::Clock} />{ " Offline: it waits here and is sent by itself" }
+                        } else {
+                            <Icon glyph={Glyph::Lock} />{ " Encrypted" }
+                        }
+                    </span>
+                    <button type="submit" class="button primary" disabled={!ready} data-test="send">
+                        if doing.busy() { <span class="spinner" /> }
+                        { "Send" }<kbd class="key" aria-hidden="true">{ "Ctrl ↵" }</kbd>
+                    </button>
+                </div>
+            </form>
+        </div>
+    }
+}
+
+/// As tall as its text, up to what the style sheet allows.
+fn grow(field: &NodeRef) {
+    dom::place(field, "height", "auto");
+    if let Some(area) = field.cast::<web_sys::Element>() {
+        dom::place(field, "height", &format!("{}px", area.scroll_height()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Desk;
+
+    fn desk(text: &str, kept: &str) -> Desk {
+        Desk { text: text.into(), kept: Some(kept.into()), ..Desk::default() }
+    }
+
+    #[test]
+    fn a_draft_is_kept_once_per_change() {
+        let mut desk = desk("Please stay", "");
+        assert_eq!(desk.to_keep().as_deref(), Some("Please stay"));
+        assert_eq!(desk.to_keep(), None);
+        desk.text = String::new();
+        assert_eq!(desk.to_keep().as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_is_being_sent_does_not_come_back_as_a_draft() {
+        let mut desk = desk("On my way", "");
+        desk.sending = Some("On my way".into());
+        assert_eq!(desk.to_keep(), None);
+        desk.after_sending("On my way");
+        assert_eq!((desk.text.as_str(), desk.to_keep()), ("", None));
+    }
+
+    #[test]
+    fn words_typed_while_sending_stay_in_the_field() {
+        let mut desk = desk("On my way. Room 4", "");
+        desk.after_sending("On my way.");
+        assert_eq!(desk.text, "Room 4");
+        assert_eq!(desk.to_keep().as_deref(), Some("Room 4"));
+    }
+
+    #[test]
+    fn another_text_typed_while_sending_stays_whole() {
+        let mut desk = desk("Something else", "");
+        desk.after_sending("On my way.");
+        assert_eq!(desk.text, "Something else");
+    }
+}

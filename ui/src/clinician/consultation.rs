@@ -1,0 +1,196 @@
+//! The centre and the context pane: one consultation, drawn from one value, so that banner, conversation and facts
+//! change together or not at all.
+
+use std::{cell::Cell, rc::Rc};
+
+use chatehr_contract::{
+    ConsultationId, ConsultationRef, ConsultationView, Conversation, ConversationRequest, ErrorReport,
+    Person, command::clinician as command,
+};
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use super::{
+    actions::Actions,
+    banner::PatientBanner,
+    composer::Composer,
+    context::Context,
+    conversation::{ConversationPane, cannot_write},
+    notice::ErrorNotice,
+    shell::{Dispatch, Step},
+};
+use crate::{
+    backend::{Backend, use_backend},
+    icon::{Glyph, Icon},
+};
+
+/// What the panes are made of.
+#[derive(PartialEq, Properties)]
+pub struct ConsultationProps {
+    /// Which; none when nothing is open.
+    pub id: Option<ConsultationId>,
+    /// Who is signed in.
+    pub person: Person,
+    /// Goes up when it is to be read again.
+    pub revision: u32,
+    /// Whether the connection is lost.
+    pub offline: bool,
+    /// Whether the folded context pane is pulled out.
+    pub details: bool,
+    /// Where buttons go.
+    pub dispatch: Dispatch,
+}
+
+/// Everything about one consultation, read together.
+#[derive(Clone, PartialEq)]
+struct Whole {
+    view: Rc<ConsultationView>,
+    conversation: Rc<Conversation>,
+}
+
+async fn read(backend: &Backend, id: &ConsultationId, limit: u32) -> Result<Whole, ErrorReport> {
+    let view = backend.call::<command::Consultation>(&ConsultationRef { id: id.clone() }).await?;
+    let ask = ConversationRequest { id: id.clone(), limit };
+    let conversation = backend.call::<command::Conversation>(&ask).await?;
+    Ok(Whole { view: Rc::new(view), conversation: Rc::new(conversation) })
+}
+
+/// How many messages are shown at first, and how many more each time.
+const SOME: u32 = 100;
+
+/// See the module.
+#[component]
+pub fn Consultation(props: &ConsultationProps) -> Html {
+    let Some(id) = props.id.clone() else { return nothing_open() };
+    html! {
+        <Open key={id.to_string()} id={id.clone()} person={props.person.clone()} revision={props.revision}
+            offline={props.offline} details={props.details} dispatch={props.dispatch.clone()} />
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct OpenProps {
+    id: ConsultationId,
+    person: Person,
+    revision: u32,
+    offline: bool,
+    details: bool,
+    dispatch: Dispatch,
+}
+
+/// Keyed by the id: nothing of one consultation lives on in the next, and an answer that comes late finds nobody.
+#[component]
+fn Open(props: &OpenProps) -> Html {
+    let backend = use_backend();
+    let whole = use_state(|| None::<Whole>);
+    let error = use_state(|| None::<ErrorReport>);
+    let limit = use_state(|| SOME);
+    let again = use_state(|| 0_u32);
+    {
+        let (whole, error) = (whole.setter(), error.setter());
+        use_effect_with((props.id.clone(), props.revision, *limit, *again), move |(id, _, limit, _)| {
+            let live = Rc::new(Cell::new(true));
+            let (id, limit) = (id.clone(), *limit);
+            spawn_local({
+                let live = live.clone();
+                async move {
+                    let answer = read(&backend, &id, limit).await;
+                    if !live.get() {
+                        return;
+                    }
+                    match answer {
+                        Ok(read) if read.view.row.id == id && read.conversation.consultation_id == id => {
+                            whole.set(Some(read));
+                            error.set(None);
+                        }
+                        Ok(_) => {}
+                        Err(report) => error.set(Some(report)),
+                    }
+                }
+            });
+            move || live.set(false)
+        });
+    }
+    let on_again = {
+        let again = again.clone();
+        Callback::from(move |()| again.set(again.wrapping_add(1)))
+    };
+    let on_older = {
+        let limit = limit.clone();
+        Callback::from(move |()| limit.set((*limit + SOME).min(500)))
+    };
+    let back = {
+        let dispatch = props.dispatch.clone();
+        move |_| dispatch.dispatch(Step::CloseConsultation)
+    };
+    let notice = (*error).clone().map(|error| {
+        html! { <div class="centre-notice"><ErrorNotice {error} on_again={Some(on_again)} /></div> }
+    });
+    let Some(Whole { view, conversation }) = (*whole).clone() else {
+        return html! {
+            <>
+                <main class="centre" aria-label="Consultation" aria-busy={error.is_none().to_string()}>
+                    <header class="patient-banner">
+                        <button type="button" class="button quiet small icon-only back" aria-label="Back to the list" onclick={back}>
+                            <Icon glyph={Glyph::Back} />
+                        </button>
+                        if error.is_none() { <span class="blank-line" /> }
+                    </header>
+                    { notice }
+                </main>
+                <aside class="context" />
+            </>
+        };
+    };
+    let to = view
+        .row
+        .patient
+        .as_ref()
+        .map_or_else(|| view.row.patient_id.to_string(), |patient| patient.name.spoken());
+    html! {
+        <>
+            <main class="centre" aria-label="Consultation">
+                <PatientBanner view={view.clone()} details={props.details} dispatch={props.dispatch.clone()} />
+                <div class="centre-top">
+                    <Actions view={view.clone()} offline={props.offline} dispatch={props.dispatch.clone()} />
+                    { notice }
+                </div>
+                <ConversationPane view={view.clone()} {conversation} person={props.person.clone()} {on_older}
+                    dispatch={props.dispatch.clone()} />
+                if view.may_write {
+                    <Composer id={view.row.id.clone()} {to} draft={view.draft.clone()} offline={props.offline}
+                        dispatch={props.dispatch.clone()} />
+                } else {
+                    <div class="composer-dock">
+                        <p class="cannot-write" data-test="cannot-write">
+                            <Icon glyph={Glyph::Lock} />{ cannot_write(&view) }
+                        </p>
+                        if !view.draft.is_empty() {
+                            <p class="hint kept-draft">{ format!("Your draft is kept: “{}”", view.draft) }</p>
+                        }
+                    </div>
+                }
+            </main>
+            <Context {view} person={props.person.clone()} shown={props.details} dispatch={props.dispatch.clone()} />
+        </>
+    }
+}
+
+fn nothing_open() -> Html {
+    html! {
+        <>
+            <main class="centre nothing" aria-label="Consultation">
+                <div class="empty">
+                    <Icon glyph={Glyph::Chat} />
+                    <strong>{ "No consultation open" }</strong>
+                    <p>
+                        { "Choose one from the list, or press " }<kbd class="key">{ "j" }</kbd>{ " and " }
+                        <kbd class="key">{ "Enter" }</kbd>{ "." }<br />
+                        <kbd class="key">{ "?" }</kbd>{ " shows all keys." }
+                    </p>
+                </div>
+            </main>
+            <aside class="context" aria-hidden="true" />
+        </>
+    }
+}

@@ -1,0 +1,239 @@
+//! The screens before the work: starting, signing in, and what stands in the way of the files.
+
+use chatehr_contract::{
+    Account, ErrorCode, ErrorReport, Role, SignIn as SignInRequest, command::clinician as command,
+};
+use wasm_bindgen::JsCast;
+use yew::prelude::*;
+
+use super::{
+    ask::use_doing,
+    dialog::Dialog,
+    list,
+    notice::ErrorNotice,
+    shell::{Dispatch, Step},
+};
+use crate::{
+    backend::use_backend,
+    icon::{Glyph, Icon},
+    words,
+};
+
+/// The window's shape while the files open, so that nothing moves when they are.
+#[component]
+pub fn Starting() -> Html {
+    html! {
+        <div class="shell" aria-busy="true" data-test="starting">
+            <div class="rail"><div class="rail-person">
+                <span class="avatar" /><span class="rail-word"><strong>{ "ChatEHR" }</strong><span>{ "Opening…" }</span></span>
+            </div></div>
+            <main class="panes">
+                <section class="list-pane">
+                    <header class="list-head"><div class="list-title"><h1>{ "Queue" }</h1></div></header>
+                    { list::skeleton() }
+                </section>
+                <section class="centre" />
+                <aside class="context" />
+            </main>
+            <p class="visually-hidden" role="status">{ "Opening your records" }</p>
+        </div>
+    }
+}
+
+/// What the sign-in screen is made of.
+#[derive(PartialEq, Properties)]
+pub struct SignInProps {
+    /// What the server is called.
+    pub server: String,
+    /// Accounts that a demonstration offers.
+    pub accounts: Vec<Account>,
+    /// What is in the way.
+    pub error: Option<ErrorReport>,
+    /// Told when somebody has signed in.
+    pub dispatch: Dispatch,
+}
+
+/// See the module.
+#[component]
+pub fn SignIn(props: &SignInProps) -> Html {
+    let backend = use_backend();
+    let doing = use_doing();
+    let code = use_state(String::new);
+    let submit = {
+        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
+        move |code: String| {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let ask = async move { backend.call::<command::SignIn>(&SignInRequest { code }).await };
+            doing.run(ask, move |()| dispatch.dispatch(Step::ReadAll));
+        }
+    };
+    let on_again = {
+        let (doing, dispatch) = (doing.clone(), props.dispatch.clone());
+        Callback::from(move |()| {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let ask = async move { backend.call::<command::TryAgain>(&()).await };
+            doing.run(ask, move |()| dispatch.dispatch(Step::ReadAll));
+        })
+    };
+    let oninput = {
+        let code = code.clone();
+        move |event: InputEvent| {
+            let typed = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+            if let Some(input) = typed {
+                let digits: String = input.value().chars().filter(char::is_ascii_digit).take(6).collect();
+                input.set_value(&digits);
+                code.set(digits);
+            }
+        }
+    };
+    let onsubmit = {
+        let (submit, code) = (submit.clone(), code.clone());
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            if code.len() == 6 {
+                submit((*code).clone());
+            }
+        }
+    };
+    let accounts: Vec<_> = props.accounts.iter().filter(|account| account.role != Role::Patient).collect();
+    let shown = doing.error().map(|error| (error, false)).or_else(|| {
+        let error = props.error.clone()?;
+        let again = error.retryable;
+        Some((error, again))
+    });
+    html! {
+        <main class="gate" aria-labelledby="gate-title" data-test="sign-in">
+            <div class="gate-card">
+                <p class="gate-brand"><span class="avatar" aria-hidden="true"><Icon glyph={Glyph::Chat} /></span>{ "ChatEHR Desktop" }</p>
+                <h1 id="gate-title">{ "Sign in" }</h1>
+                <p class="hint">{ format!("to {}", props.server) }</p>
+                if let Some((error, again)) = shown {
+                    <ErrorNotice {error} on_again={again.then_some(on_again)} />
+                }
+                if !accounts.is_empty() {
+                    <ul class="accounts" aria-label="Demonstration accounts">
+                        { for accounts.into_iter().map(|account| account_row(account, doing.busy(), &submit)) }
+                    </ul>
+                    <p class="gate-or"><span>{ "or with a code" }</span></p>
+                }
+                <form {onsubmit} class="code-form">
+                    <label class="label" for="code">{ "Six-digit code" }</label>
+                    <div>
+                        <input id="code" class="field code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}"
+                            maxlength="6" value={(*code).clone()} {oninput} data-test="sign-in-code"
+                            aria-describedby="code-hint" />
+                        <button type="submit" class="button primary" data-test="sign-in-submit"
+                            disabled={code.len() != 6 || doing.busy()}>
+                            if doing.busy() { <span class="spinner" /> }
+                            { "Sign in" }
+                        </button>
+                    </div>
+                    <p id="code-hint" class="hint">{ "Your administrator gives you the code." }</p>
+                </form>
+            </div>
+        </main>
+    }
+}
+
+fn account_row(account: &Account, busy: bool, submit: &(impl Fn(String) + Clone + 'static)) -> Html {
+    let name = account.name.spoken();
+    let (name, does) = if account.role == Role::Physician {
+        let does = account.specialties.iter().map(words::specialty).collect::<Vec<_>>().join(", ");
+        (format!("Dr {name}"), does)
+    } else {
+        (name, words::as_came(account.role.as_str()))
+    };
+    let (submit, code) = (submit.clone(), account.code.clone());
+    html! {
+        <li key={account.id.to_string()}>
+            <button type="button" class="account" disabled={busy} onclick={move |_| submit(code.clone())}
+                data-test="sign-in-account" data-code={account.code.clone()}>
+                <span class="avatar" aria-hidden="true">{ super::rail::initials(&account.name) }</span>
+                <span><strong>{ name }</strong><span class="hint">{ does }</span></span>
+                <Icon glyph={Glyph::Forward} />
+            </button>
+        </li>
+    }
+}
+
+/// What the blocked screen is made of.
+#[derive(PartialEq, Properties)]
+pub struct BlockedProps {
+    /// What is in the way.
+    pub error: ErrorReport,
+    /// Told when something was tried.
+    pub dispatch: Dispatch,
+}
+
+/// The files cannot be opened: what happened, what to do, and never a wipe without a clear question.
+#[component]
+pub fn Blocked(props: &BlockedProps) -> Html {
+    let backend = use_backend();
+    let doing = use_doing();
+    let asking = use_state(|| false);
+    let error = &props.error;
+    let try_again = {
+        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
+        move |_| {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            doing.run(async move { backend.call::<command::TryAgain>(&()).await }, move |()| {
+                dispatch.dispatch(Step::ReadAll);
+            });
+        }
+    };
+    let rebuild = {
+        let (doing, dispatch, asking) = (doing.clone(), props.dispatch.clone(), asking.clone());
+        move |_| {
+            asking.set(false);
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            doing.run(async move { backend.call::<command::RebuildCache>(&()).await }, move |()| {
+                dispatch.dispatch(Step::ReadAll);
+            });
+        }
+    };
+    let ask = |value: bool| {
+        let asking = asking.setter();
+        Callback::from(move |_: MouseEvent| asking.set(value))
+    };
+    let damaged = error.code == ErrorCode::CacheDamaged;
+    html! {
+        <main class="gate" data-test="blocked" data-code={error.code.as_str()}>
+            <div class="gate-card">
+                <span class="gate-sign" aria-hidden="true"><Icon glyph={Glyph::Lock} /></span>
+                <h1>{ error.sentence() }</h1>
+                <p>{ error.code.next_step() }</p>
+                if let Some(error) = doing.error().filter(|again| again.code != props.error.code) {
+                    <ErrorNotice {error} />
+                }
+                <div class="gate-actions">
+                    if damaged {
+                        <button type="button" class="button primary" disabled={doing.busy()} onclick={ask(true)}
+                            data-test="rebuild">{ "Rebuild…" }</button>
+                    }
+                    <button type="button" class={classes!("button", (!damaged).then_some("primary"))}
+                        disabled={doing.busy()} onclick={try_again} data-test="try-again">
+                        if doing.busy() { <span class="spinner" /> }
+                        { "Try again" }
+                    </button>
+                </div>
+                <p class="hint gate-foot">
+                    { format!("For your administrator: {}", error.code.as_str()) }
+                    if let Some(reference) = &error.correlation_id { { format!(", reference {reference}") } }
+                </p>
+            </div>
+            if *asking {
+                <Dialog title="Rebuild the saved copy?" on_close={let asking = asking.setter(); move |()| asking.set(false)}>
+                    <ul class="plain-list">
+                        <li>{ "The damaged file is put aside, not deleted." }</li>
+                        <li>{ "Your consultations, messages and appointments are fetched from ChatEHR again; this needs a connection." }</li>
+                        <li>{ "Unsent messages and drafts are in another file and are not touched." }</li>
+                    </ul>
+                    <div class="dialog-actions">
+                        <button type="button" class="button" onclick={ask(false)}>{ "Not now" }</button>
+                        <button type="button" class="button primary" onclick={rebuild} data-test="rebuild-confirm">{ "Rebuild" }</button>
+                    </div>
+                </Dialog>
+            }
+        </main>
+    }
+}

@@ -1,0 +1,179 @@
+//! What stands in the way, in words and with a next step; the offline banner; the alerts at the window's top.
+
+use chatehr_contract::{AlertNotice, Connection, ErrorReport, Timestamp, command::clinician as command};
+use yew::prelude::*;
+
+use super::{
+    ask::use_doing,
+    due::urgency_class,
+    shell::{Dispatch, Step},
+};
+use crate::{
+    backend::use_backend,
+    dom::use_clock,
+    icon::{Glyph, Icon},
+    time, words,
+};
+
+/// What an error notice is made of.
+#[derive(PartialEq, Properties)]
+pub struct ErrorNoticeProps {
+    /// What is in the way.
+    pub error: ErrorReport,
+    /// Takes the notice away.
+    #[prop_or_default]
+    pub on_dismiss: Option<Callback<()>>,
+    /// Tries the same again.
+    #[prop_or_default]
+    pub on_again: Option<Callback<()>>,
+}
+
+/// What happened and what to do, where it happened.
+#[component]
+pub fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
+    let error = &props.error;
+    html! {
+        <div class="notice error" role="alert" data-test="error-notice" data-code={error.code.as_str()}>
+            <Icon glyph={Glyph::Warning} />
+            <p class="words">
+                <strong>{ error.sentence() }</strong>
+                <span>{ error.code.next_step() }</span>
+                if let Some(reference) = &error.correlation_id {
+                    <span class="reference">{ format!(" Reference {reference}.") }</span>
+                }
+            </p>
+            if let Some(again) = props.on_again.clone() {
+                <button type="button" class="button small" onclick={move |_| again.emit(())}>{ "Try again" }</button>
+            }
+            if let Some(dismiss) = props.on_dismiss.clone() {
+                <button type="button" class="button quiet small icon-only" aria-label="Close this notice"
+                    onclick={move |_| dismiss.emit(())}><Icon glyph={Glyph::Close} /></button>
+            }
+        </div>
+    }
+}
+
+/// What the offline banner is made of.
+#[derive(PartialEq, Properties)]
+pub struct OfflineProps {
+    /// How the program and the server stand.
+    pub connection: Connection,
+    /// When everything was last in step.
+    pub synced_at: Option<Timestamp>,
+}
+
+/// "Offline since 10:42. What you see was in step at 10:41. Trying again in 8 s."
+#[component]
+pub fn OfflineBanner(props: &OfflineProps) -> Html {
+    let backend = use_backend();
+    let trying = use_doing();
+    let retry_at = match &props.connection {
+        Connection::Offline { retry_at, .. } => *retry_at,
+        _ => None,
+    };
+    let next = use_clock(retry_at, |now, retry_at| {
+        retry_at.map_or_else(
+            || "Trying again by itself.".to_owned(),
+            |at| match at.seconds_since(now) {
+                ..=0 => "Trying again now.".to_owned(),
+                left => format!("Trying again in {}.", time::span_words(left)),
+            },
+        )
+    });
+    let Connection::Offline { since, error, .. } = &props.connection else { return Html::default() };
+    let today = time::local(time::now());
+    let known = props.synced_at.map_or_else(
+        || "Nothing has been loaded yet.".to_owned(),
+        |at| format!("What you see was in step at {}.", time::local(at).when(today)),
+    );
+    let onclick = {
+        let trying = trying.clone();
+        move |_| {
+            let backend = backend.clone();
+            trying.run(async move { backend.call::<command::TryAgain>(&()).await }, drop);
+        }
+    };
+    html! {
+        <div class="offline-banner" role="status" data-test="offline-banner" data-code={error.code.as_str()}>
+            <Icon glyph={Glyph::Offline} />
+            <p>
+                <strong>{ format!("Offline since {}. ", time::local(*since).when(today)) }</strong>
+                { known }{ " " }{ error.code.sentence().replace("{detail}", error.detail.as_deref().unwrap_or("")) }
+                { " " }<span aria-live="off">{ next }</span>
+            </p>
+            <button type="button" class="button small" disabled={trying.busy()} {onclick} data-test="try-now">
+                { if trying.busy() { "Trying…" } else { "Try now" } }
+            </button>
+        </div>
+    }
+}
+
+/// What the alert banner is made of.
+#[derive(PartialEq, Properties)]
+pub struct AlertsProps {
+    /// Most pressing first.
+    pub alerts: Vec<AlertNotice>,
+    /// Where "Open" and "Later" go.
+    pub dispatch: Dispatch,
+}
+
+/// "Urgent cardiology consultation, 8 min to answer". No patient's data.
+pub fn alert_words(now: Timestamp, alert: &AlertNotice) -> String {
+    let urgency = words::urgency(&alert.urgency);
+    let specialty = words::specialty(&alert.specialty).to_lowercase();
+    match alert.answer_due.map(|until| until.seconds_since(now)) {
+        Some(left @ 0..) => {
+            format!("{urgency} {specialty} consultation, {} to answer", time::span_words(left))
+        }
+        Some(over) => {
+            format!("{urgency} {specialty} consultation, answer overdue {}", time::span_words(-over))
+        }
+        None => format!("{urgency} {specialty} consultation"),
+    }
+}
+
+/// The alerts at the window's top, the most pressing in words, the others counted.
+#[component]
+pub fn AlertBanner(props: &AlertsProps) -> Html {
+    let first = props.alerts.first().cloned();
+    let words = use_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
+    let (Some(first), Some(words)) = (first, words) else { return Html::default() };
+    let others = props.alerts.len() - 1;
+    let send = |step: fn(chatehr_contract::ConsultationId) -> Step| {
+        let (dispatch, id) = (props.dispatch.clone(), first.consultation_id.clone());
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(step(id.clone())))
+    };
+    html! {
+        <section class={classes!("alert-banner", urgency_class(&first.urgency))} role="alert" aria-label="Alert"
+            data-test="alert-banner" data-id={first.consultation_id.to_string()}>
+            <Icon glyph={Glyph::of(&first.urgency)} />
+            <p>
+                <strong aria-live="off">{ words }</strong>
+                if others > 0 { <span>{ format!(" and {others} more") }</span> }
+            </p>
+            <button type="button" class="button small" onclick={send(Step::DropAlert)} data-test="alert-later">
+                { "Later" }
+            </button>
+            <button type="button" class="button small primary" onclick={send(Step::Open)} data-test="alert-open">
+                { "Open" }
+            </button>
+        </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_contract::{AlertNotice, ConsultationId, SpecialtyCode, Timestamp, Urgency};
+
+    #[test]
+    fn an_alert_says_how_soon_and_which_pool() {
+        let alert = AlertNotice {
+            consultation_id: ConsultationId::new("c"),
+            urgency: Urgency::Urgent,
+            specialty: SpecialtyCode::PrimaryCare,
+            answer_due: Some(Timestamp::from_millis(480_000)),
+        };
+        let words = super::alert_words(Timestamp::from_millis(0), &alert);
+        assert_eq!(words, "Urgent primary care consultation, 8 min to answer");
+    }
+}
