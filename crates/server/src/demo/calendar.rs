@@ -3,7 +3,7 @@
 //! Dr Okafor's day of today is told by hand and laid around now, so that whoever looks finds a morning behind
 //! her, somebody with her and somebody to come. Everything else keeps to 08:00-17:00 UTC on weekdays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chatehr_contract::{
     Appointment, AppointmentId,
@@ -16,8 +16,8 @@ use chatehr_contract::{
 use super::{
     midnight,
     people::{
-        ADEYEMI, BRANDT, CASTILLO, HADDAD, IYER, KOWALCZYK, LINDQVIST, NGUYEN, OKAFOR, OSULLIVAN, RAHMAN,
-        TANAKA, WEISS, WHITFIELD, patient_id, physician_id,
+        self, ADEYEMI, BRANDT, CASTILLO, CHILDREN, HADDAD, IYER, KOWALCZYK, LINDQVIST, NGUYEN, OKAFOR,
+        OSULLIVAN, RAHMAN, TANAKA, WEISS, WHITFIELD, patient_id, physician_id,
     },
 };
 
@@ -69,7 +69,11 @@ const fn notes(specialty: &SpecialtyCode) -> &'static [&'static str] {
         Cardiology => &[
             "ECG ten minutes before.",
             "Bring home blood pressure readings.",
+            "",
+            "Echocardiogram first, room 214.",
             "Bring all medication bottles.",
+            "Returns the 24-hour blood pressure monitor.",
+            "Wheelchair, ground floor entrance.",
         ],
         Dermatology => &["Full skin check, please no make-up.", "Stitches out."],
         Endocrinology => &["Bring the meter and the diary.", "Blood test two days before."],
@@ -84,7 +88,9 @@ const fn notes(specialty: &SpecialtyCode) -> &'static [&'static str] {
         PrimaryCare => &[
             "Annual check, fasting blood test.",
             "Blood pressure and medication review.",
+            "",
             "Interpreter requested.",
+            "Vaccination.",
         ],
         SpecialtyCode::Other(_) => &[""],
     }
@@ -92,10 +98,15 @@ const fn notes(specialty: &SpecialtyCode) -> &'static [&'static str] {
 
 /// The appointments, ascending.
 pub(super) fn all(now: Timestamp, consultations: &[Consultation]) -> Vec<Appointment> {
-    let mut book = Book { now, consultations, busy: BTreeSet::new(), made: Vec::new() };
+    let known = consultations
+        .iter()
+        .filter_map(|one| Some((one.patient_id.clone(), one.physician_id.clone()?)))
+        .collect();
+    let (busy, visits, made) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+    let mut book = Book { now, consultations, known, busy, visits, made };
     book.okafors_today();
     book.okafors_weeks();
-    for turn in 0i64.. {
+    for turn in 0i64..10_000 {
         if book.made.len() >= COUNT {
             break;
         }
@@ -114,8 +125,12 @@ pub(super) fn all(now: Timestamp, consultations: &[Consultation]) -> Vec<Appoint
 struct Book<'a> {
     now: Timestamp,
     consultations: &'a [Consultation],
+    /// A patient and a physician who have met.
+    known: BTreeSet<(PersonId, PersonId)>,
     /// A physician's slot, or a patient's whole day.
     busy: BTreeSet<(PersonId, i64, i64)>,
+    /// How many each patient has.
+    visits: BTreeMap<PersonId, usize>,
     made: Vec<Appointment>,
 }
 
@@ -157,21 +172,16 @@ impl Book<'_> {
         if free_day || self.busy.contains(&(physician.clone(), day, slot)) {
             return;
         }
-        let known: Vec<&Consultation> = self
-            .consultations
-            .iter()
-            .filter(|consultation| {
-                consultation.physician_id.as_ref() == Some(&physician)
-                    && !self.busy.contains(&(consultation.patient_id.clone(), day, 0))
-            })
-            .collect();
-        let pick = usize::try_from(turn / 14 + turn).unwrap_or_default();
-        let Some(consultation) = pick.checked_rem(known.len()).and_then(|pick| known.get(pick)) else {
+        let Some(patient) = self.who(turn, day, &physician) else {
             return;
         };
-        let notes = notes(&consultation.specialty);
-        let note =
-            pick.checked_rem(notes.len()).and_then(|pick| notes.get(pick)).copied().unwrap_or_default();
+        let specialty = people::physicians()
+            .into_iter()
+            .find(|one| one.id == physician)
+            .and_then(|one| one.specialties.into_iter().next())
+            .unwrap_or(PrimaryCare);
+        let note = notes(&specialty).iter().cycle().nth(self.made.len());
+        let note = note.copied().unwrap_or_default();
         let minutes: u32 = match turn % 4 {
             0 => 45,
             1 => 15,
@@ -188,10 +198,27 @@ impl Book<'_> {
             (false, false, 3 | 11) => Proposed,
             (false, false, _) => Booked,
         };
-        let patient = consultation.patient_id.clone();
         self.busy.insert((physician.clone(), day, slot));
         self.busy.insert((patient.clone(), day, 0));
         self.make(start, minutes, &patient, &physician, status, note);
+    }
+
+    /// Whoever has the fewest visits and none within two days, rather somebody that the physician knows.
+    fn who(&self, turn: i64, day: i64, physician: &PersonId) -> Option<PersonId> {
+        let children = *physician == physician_id(HADDAD) || *physician == physician_id(WHITFIELD);
+        let free = |patient: &PersonId| {
+            (day - 2..=day + 2).all(|near| !self.busy.contains(&(patient.clone(), near, 0)))
+        };
+        (2041..=2100)
+            .filter(|number| CHILDREN.contains(number) == children)
+            .map(|number| (number, patient_id(number)))
+            .filter(|(_, patient)| free(patient))
+            .min_by_key(|(number, patient)| {
+                let visits = self.visits.get(patient).copied().unwrap_or_default();
+                let known = self.known.contains(&(patient.clone(), physician.clone()));
+                (2 * visits + if known { 0 } else { 3 }, (i64::from(*number) * 7 + turn) % 60)
+            })
+            .map(|(_, patient)| patient)
     }
 
     fn make(
@@ -221,6 +248,7 @@ impl Book<'_> {
             Cancelled => created.plus_seconds(start.min(self.now).seconds_since(created) / 2),
             _ => created,
         };
+        *self.visits.entry(patient.clone()).or_default() += 1;
         self.made.push(Appointment {
             id: AppointmentId::new(""), // numbered once all are in order
             patient_id: patient.clone(),

@@ -119,6 +119,9 @@ const PATIENTS: &[PatientRow] = &[
     (2100, &["John"], "Smith", On("1968-11-22"), Male, "en", &["codeine"]),
 ];
 
+/// The numbers of those under 18.
+pub(super) const CHILDREN: std::ops::RangeInclusive<u32> = 2089..=2098;
+
 /// `patient-2041`.
 pub(super) fn patient_id(number: u32) -> PersonId {
     PersonId::new(format!("patient-{number}"))

@@ -1,7 +1,7 @@
-use chatehr_contract::{AppointmentStatus, Timestamp};
+use chatehr_contract::{AppointmentStatus, SpecialtyCode, Timestamp};
 
 use super::{DAY, count, each, okafor};
-use crate::demo::{clinic, midnight};
+use crate::demo::{clinic, midnight, people::CHILDREN};
 
 #[test]
 fn nobody_is_in_two_places_at_once() {
@@ -77,4 +77,33 @@ fn dr_okafors_day_lies_around_now_and_her_week_is_filled() {
     assert!(today().filter(|one| one.date_time > now).count() >= 3);
     assert!(today().filter(|one| one.status == AppointmentStatus::Fulfilled).count() >= 3);
     assert_eq!(today().filter(|one| one.status == AppointmentStatus::Arrived).count(), 1);
+}
+
+#[test]
+fn nobody_comes_to_the_clinic_every_day() {
+    each(|_, clinic| {
+        let visits = count(clinic.appointments.iter().map(|one| &one.patient_id));
+        assert!(visits.values().all(|n| *n <= 7), "{visits:?}");
+        assert!(visits.len() >= 50);
+        for (i, a) in clinic.appointments.iter().enumerate() {
+            let again = clinic.appointments.iter().skip(i + 1).find(|b| b.patient_id == a.patient_id);
+            if let Some(b) = again {
+                assert!(midnight(b.date_time).seconds_since(midnight(a.date_time)) > 2 * DAY, "{a:?} {b:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn children_see_the_childrens_physicians() {
+    each(|_, clinic| {
+        for one in &clinic.appointments {
+            let child = CHILDREN.map(crate::demo::people::patient_id).any(|id| id == one.patient_id);
+            let pediatric = clinic
+                .physicians
+                .iter()
+                .any(|p| p.id == one.physician_id && p.specialties.contains(&SpecialtyCode::Pediatrics));
+            assert_eq!(child, pediatric, "{one:?}");
+        }
+    });
 }

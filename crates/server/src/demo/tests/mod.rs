@@ -13,11 +13,14 @@ use super::{Clinic, arrival, arrivals::ARRIVALS, clinic, midnight};
 
 const DAY: i64 = 86_400;
 
-/// A weekday afternoon, both ends of a day, a weekend, a leap day, the turn of a year.
+/// Every day of the week, both ends of a day, a leap day, the turn of a year.
 const INSTANTS: &[&str] = &[
     "2026-11-23T15:13:07.250Z",
     "2026-11-23T00:00:00.000Z",
     "2026-11-24T23:59:59.999Z",
+    "2026-11-25T18:59:00.000Z",
+    "2026-11-27T08:15:00.000Z",
+    "2026-11-28T12:00:00.000Z",
     "2026-11-29T04:10:00.000Z",
     "2028-02-29T12:30:00.000Z",
     "2026-12-31T17:45:30.000Z",
