@@ -44,7 +44,7 @@ fn records_read_back_whole() {
         ])
         .unwrap();
     assert_eq!(vault.consultation(&c("c-1")).unwrap().unwrap(), one);
-    assert_eq!(vault.consultations_of_patient(&one.patient_id, 10).unwrap(), [one.clone()]);
+    assert_eq!(vault.consultations_of_patient(&one.patient_id, 10).unwrap(), std::slice::from_ref(&one));
     let (messages, has_older) = vault.messages(&c("c-1"), 50).unwrap();
     assert_eq!((messages.len(), has_older), (1, false));
     assert_eq!((&messages[0].message, messages[0].text.as_deref()), (&letter, Some("hello")));
@@ -137,7 +137,7 @@ fn a_conversation_pages_from_its_end() {
         (messages.iter().map(|m| m.message.id.to_string()).collect::<Vec<_>>(), has_older)
     };
     assert_eq!(ids(2), (vec!["m-3".to_owned(), "m-4".to_owned()], true));
-    assert_eq!(ids(5).1, false);
+    assert!(!ids(5).1);
     assert_eq!(ids(5).0.first().unwrap(), "m-0");
 }
 

@@ -4,7 +4,13 @@
 //! `dbus-run-session -- sh -c 'echo "" | gnome-keyring-daemon --unlock --components=secrets;
 //!  CHATEHR_TEST_KEYRING=1 cargo test -p chatehr-vault --test keyring'`
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
 
 mod common;
 
@@ -176,4 +182,44 @@ fn an_entry_that_is_no_key_is_left_as_it_is() {
         assert_eq!(keyring.get("person").unwrap().as_deref().map(String::as_str), Some(garbled));
     }
     keyring.delete("person").unwrap();
+}
+
+/// A keyring that was made and left locked, in a session of its own where nobody sees a prompt.
+#[test]
+fn a_locked_keyring_is_named_in_time_and_nothing_is_written_over() {
+    const LOCKED: &str = "CHATEHR_TEST_LOCKED";
+    let test = "a_locked_keyring_is_named_in_time_and_nothing_is_written_over";
+    // Short bounds: this keyring never answers, however long one waits.
+    let keyring = Keyring::new("chatehr-test-locked");
+    match std::env::var(LOCKED).as_deref() {
+        Ok("before") => {
+            return patient_keyring("chatehr-test-locked").set("person", &"01".repeat(32)).unwrap();
+        }
+        Ok("while") => {
+            let home = tempfile::tempdir().unwrap();
+            let result = load_or_create_key(&keyring, "person", home.path(), [5; 32]);
+            assert!(matches!(result, Err(KeyError::Keyring(KeyringError::Locked))), "{result:?}");
+            assert!(!Vault::exists(home.path()));
+            return;
+        }
+        Ok(_) => {
+            let held = patient_keyring("chatehr-test-locked").get("person").unwrap();
+            return assert_eq!(held.as_deref(), Some(&"01".repeat(32)));
+        }
+        Err(_) if !has_daemon() => return,
+        Err(_) => {}
+    }
+    let home = tempfile::tempdir().unwrap();
+    let place = home.path().display().to_string();
+    for (moment, daemon) in [
+        ("before", "echo password | gnome-keyring-daemon --unlock --components=secrets >/dev/null"),
+        ("while", "gnome-keyring-daemon --start --components=secrets </dev/null >/dev/null"),
+        ("after", "echo password | gnome-keyring-daemon --unlock --components=secrets >/dev/null"),
+    ] {
+        let script = format!("{daemon}; exec \"$@\"");
+        let session = ["dbus-run-session", "--", "sh", "-c", &script, "sh"];
+        let places = ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"].map(|name| (name, place.as_str()));
+        let environment = [&places[..], &[(LOCKED, moment)]].concat();
+        passed(&again(test, &session, &environment));
+    }
 }
