@@ -1,0 +1,107 @@
+//! Everything once more before it is sent, and the receipt afterwards.
+
+use chatehr_contract::{KioskReceipt, Urgency};
+use chatehr_ui::{
+    icon::{Glyph, Icon},
+    time,
+};
+use yew::prelude::*;
+
+use super::{Draw, request::urgency_class};
+use crate::{
+    flow::{Input, Notice, Step},
+    page,
+};
+
+impl Draw<'_> {
+    pub(super) fn review(&self, sending: bool, notice: Option<Notice>) -> Html {
+        let (draft, words) = (&self.flow.draft, self.words);
+        let specialty = draft.specialty.as_ref().map(|code| (words.specialty)(code).head).unwrap_or_default();
+        html! {
+            <>
+                { self.heading(words.review) }
+                { self.notice(notice, words.not_taken) }
+                <dl class="answers-given">
+                    { self.answer(words.review_about, html! { { specialty } }, Step::About, sending) }
+                    { self.answer(words.review_how_soon, self.urgency_words(), Step::HowSoon, sending) }
+                    { self.answer(words.review_describe, html! { { draft.description.trim() } }, Step::Describe, sending) }
+                </dl>
+            </>
+        }
+    }
+
+    fn urgency_words(&self) -> Html {
+        let Some(urgency) = self.flow.draft.urgency.as_ref() else { return Html::default() };
+        html! {
+            <span class={classes!("sign", urgency_class(urgency))}>
+                <Icon glyph={Glyph::of(urgency)} />{ (self.words.urgency)(urgency).head }
+            </span>
+        }
+    }
+
+    fn answer(&self, question: &'static str, answer: Html, step: Step, disabled: bool) -> Html {
+        html! {
+            <div>
+                <dt>{ question }</dt>
+                <dd>{ answer }</dd>
+                <button type="button" class="change" {disabled} aria-label={format!("{}: {question}", self.words.change)}
+                    data-test={format!("change-{}", step_name(step))} onclick={self.on_press(Input::Change(step))}>
+                    { self.words.change }
+                </button>
+            </div>
+        }
+    }
+
+    pub(super) fn send_button(&self, sending: bool) -> Html {
+        let press = self.say.clone();
+        let press = Callback::from(move |_: MouseEvent| {
+            if let Some(id) = page::fresh_id() {
+                press.emit(Input::Send(id));
+            }
+        });
+        html! {
+            <button type="button" class="main-action" data-test="review-send" disabled={sending} onclick={press}>
+                if sending {
+                    <span class="spinner" /><span role="status">{ self.words.sending }</span>
+                } else {
+                    { self.words.send }<Icon glyph={Glyph::Send} />
+                }
+            </button>
+        }
+    }
+
+    pub(super) fn receipt(&self, receipt: &KioskReceipt) -> Html {
+        let words = self.words;
+        let next = (words.next_step)(&receipt.urgency);
+        let at = time::local(receipt.received_at);
+        let class = match receipt.urgency {
+            Urgency::Routine => "accent",
+            ref urgency => urgency_class(urgency),
+        };
+        html! {
+            <section class="receipt" data-test="receipt">
+                <header class="heading">
+                    <p class="done"><Icon glyph={Glyph::Check} /></p>
+                    <h1 tabindex="-1">{ words.receipt }</h1>
+                </header>
+                <div class={classes!("next-step", class)}>
+                    <Icon glyph={Glyph::of(&receipt.urgency)} />
+                    <div><strong>{ next.head }</strong><p>{ next.more }</p></div>
+                </div>
+                <dl class="facts">
+                    <div><dt>{ words.received }</dt><dd>{ format!("{}, {}", (words.day)(at), (words.clock)(at)) }</dd></div>
+                    <div><dt>{ words.review_about }</dt><dd>{ (words.specialty)(&receipt.specialty).head }</dd></div>
+                    <div><dt>{ words.reference }</dt><dd data-test="reference">{ receipt.id.to_string() }</dd></div>
+                </dl>
+            </section>
+        }
+    }
+}
+
+const fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::About => "about",
+        Step::HowSoon => "how-soon",
+        Step::Describe => "describe",
+    }
+}
