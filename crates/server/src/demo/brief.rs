@@ -69,7 +69,7 @@ pub(super) fn all() -> Vec<Brief> {
         taken(50 * MINUTE, 2100, CASTILLO, PrimaryCare, Urgent, "A tick was stuck behind my knee, I got it out with tweezers an hour ago. It was flat and I think it was on since yesterday evening. There is a red dot but no ring."),
         taken(14 * HOUR, 2072, NGUYEN, Endocrinology, Routine, "A1c 6.1 on my pre-op blood work before the knee. Nobody has told me what to do about it. My mother had diabetes."),
         taken(9 * HOUR, 2061, ADEYEMI, Gastroenterology, Routine, "Both children had the celiac blood test. The elder is negative, the younger has a tTG of 45. She is five and has no complaints."),
-        taken(31 * HOUR, 2088, WEISS, Dermatology, Routine, "My hair comes out in handfuls since the baby was three months old. No bald spots, but I can see my scalp at the parting."),
+        taken(31 * HOUR, 2070, WEISS, Dermatology, Routine, "My hair still comes out in handfuls although I feel better with the iron. No bald spots, but I can see my scalp at the parting."),
         taken(35 * MINUTE, 2065, OSULLIVAN, Oncology, Urgent, "My bone density report arrived and says T-score minus 2.9 at the hip. I have had pain in the middle of my back since I lifted a bucket on the weekend."),
         taken(17 * HOUR, 2042, IYER, Radiology, Routine, "I am to have a CT with contrast and I take furosemide and losartan. The leaflet says to ask about my kidneys. My last creatinine was 1.3."),
         // Settled by telephone.
@@ -80,7 +80,7 @@ pub(super) fn all() -> Vec<Brief> {
         withdrawn(2 * DAY, 2087, None, Cardiology, Routine, "Can I have a letter for the gym so that they freeze my membership for three months?", "Front desk: patient found the letter in the portal."),
         withdrawn(4 * DAY, 2082, None, PrimaryCare, Urgent, "Fever of 101 and aching all over since yesterday. My wife had the flu last week.", "Patient called: seen at the urgent care near his work, oseltamivir started."),
         withdrawn(8 * DAY, 2084, Some(BRANDT), Psychiatry, Routine, "Could I get melatonin on prescription so that insurance pays for it?", "Patient withdrew: wishes to go on with the sleep program alone."),
-        withdrawn(12 * DAY, 2075, None, Radiology, Routine, "I would like to cancel the MRI, I can't do it.", "Duplicate: patient's question is being answered in her other consultation."),
+        withdrawn(9 * DAY, 2075, None, Radiology, Routine, "I would like to cancel the MRI, I can't do it.", "Duplicate: patient's question is being answered in her other consultation."),
         withdrawn(13 * DAY, 2085, Some(OKAFOR), Cardiology, Routine, "Please renew metoprolol 50 mg for three months.", "Renewed at the visit on the same day."),
         withdrawn(16 * DAY, 2045, None, Dermatology, Routine, "Sunburn with blisters on both shoulders, what can I put on it?", "Patient called: healed with cool compresses."),
         withdrawn(21 * DAY, 2048, Some(RAHMAN), Pulmonology, Routine, "I have a cold with a cough for a week, do I need an X-ray?", "Patient withdrew: cough is better, will write again if it stays."),
