@@ -39,7 +39,7 @@ pub(super) const ARRIVALS: &[Row] = &[
     (2041, Cardiology, Routine, "Thank you for the ECG. One more question when you have time: may I go on with my aqua gymnastics twice a week while we wait for the result?"),
     (2063, Cardiology, Urgent, "My heart skips and then thumps hard, maybe thirty times an hour since yesterday evening. I feel a bit dizzy with it. I sleep badly before my exams and drink three energy drinks a day."),
     (2078, PrimaryCare, Routine, "Itchy red patches in both elbow creases come back every winter. I used hydrocortisone 1% for a week and it helps only a little. I am 30 weeks pregnant. What else can I use?"),
-    (2042, Cardiology, Emergency, "I woke up fighting for air and cannot lie down. I am coughing pink foam and my lips look blue in the mirror. My wife is with me."),
+    (2080, Cardiology, Emergency, "I woke up fighting for air and cannot lie down. I am coughing pink foam and my lips look blue in the mirror. My wife is with me."),
     (2067, PrimaryCare, Urgent, "I cut my palm on a broken glass an hour ago. It stopped bleeding with pressure but it gapes about an inch. I can move all the fingers. My last tetanus shot was in high school."),
     (2051, Cardiology, Urgent, "The pharmacy gave my mother a yellow tablet where her blood thinner was pink before. The label says apixaban 2.5, she has always had 5. Is this the change you spoke of or a mistake? Her evening dose is due now. Ingrid, for Åse."),
     (2098, Pediatrics, Routine, "Seo-yeon is nine and wets the bed two or three nights a week again since we moved house. She was dry since she was five. She is embarrassed about a sleepover. Her father."),
