@@ -75,6 +75,14 @@ pub fn as_came(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// 10000 as "10,000".
+pub fn figure(number: u32) -> String {
+    match (number / 1_000, number % 1_000) {
+        (0, small) => small.to_string(),
+        (thousands, rest) => format!("{},{rest:03}", figure(thousands)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chatehr_contract::{PersonId, PersonLabel, SpecialtyCode, Urgency};
@@ -84,6 +92,12 @@ mod tests {
         assert_eq!(super::specialty(&SpecialtyCode::from("space_medicine")), "Space medicine");
         assert_eq!(super::urgency(&Urgency::from("stat")), "Stat");
         assert_eq!(super::specialty(&SpecialtyCode::PrimaryCare), "Primary care");
+    }
+
+    #[test]
+    fn large_figures_are_grouped() {
+        let words = [7, 999, 1_000, 10_042, 1_234_567].map(super::figure);
+        assert_eq!(words, ["7", "999", "1,000", "10,042", "1,234,567"]);
     }
 
     #[test]

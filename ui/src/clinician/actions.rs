@@ -133,16 +133,15 @@ pub fn Actions(props: &ActionsProps) -> Html {
         })
     };
     let bar = if pending {
-        let class = if props.offline { "routine" } else { urgency_class(&row.urgency) };
         html! {
-            <section class={classes!("action-bar", class)} aria-label="Decide">
+            <section class={classes!("action-bar", urgency_class(&row.urgency))} aria-label="Decide">
                 <div class="action-words">
                     <strong class={urgency_class(&row.urgency)}>
                         if row.urgency.alerts() { <Icon glyph={Glyph::of(&row.urgency)} /> }
                         <span role="timer">{ title }</span>
                     </strong>
                     if props.offline && can(Action::Accept) {
-                        <span id="offline-reason">{ "Accepting needs the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic's desk." }</span>
+                        <span id="offline-reason">{ "Accepting needs the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk." }</span>
                     } else {
                         <span>{ "Nobody has accepted it yet." }</span>
                     }

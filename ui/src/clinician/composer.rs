@@ -50,7 +50,7 @@ struct Desk {
 
 impl Desk {
     /// The text to keep as a draft, if it differs from what is kept. What is being sent is no draft any more.
-    fn to_keep(&mut self) -> Option<String> {
+    fn unkept(&mut self) -> Option<String> {
         self.timer = None;
         if self.sending.as_ref() == Some(&self.text) || self.kept.as_ref() == Some(&self.text) {
             return None;
@@ -69,7 +69,7 @@ impl Desk {
 }
 
 fn keep(backend: &Backend, id: &ConsultationId, desk: &Rc<RefCell<Desk>>) {
-    let Some(text) = desk.borrow_mut().to_keep() else { return };
+    let Some(text) = desk.borrow_mut().unkept() else { return };
     let (backend, ask, desk) =
         (backend.clone(), SaveDraft { consultation_id: id.clone(), text }, desk.clone());
     spawn_local(async move {
@@ -223,19 +223,19 @@ mod tests {
     #[test]
     fn a_draft_is_kept_once_per_change() {
         let mut desk = desk("Please stay", "");
-        assert_eq!(desk.to_keep().as_deref(), Some("Please stay"));
-        assert_eq!(desk.to_keep(), None);
+        assert_eq!(desk.unkept().as_deref(), Some("Please stay"));
+        assert_eq!(desk.unkept(), None);
         desk.text = String::new();
-        assert_eq!(desk.to_keep().as_deref(), Some(""));
+        assert_eq!(desk.unkept().as_deref(), Some(""));
     }
 
     #[test]
     fn what_is_being_sent_does_not_come_back_as_a_draft() {
         let mut desk = desk("On my way", "");
         desk.sending = Some("On my way".into());
-        assert_eq!(desk.to_keep(), None);
+        assert_eq!(desk.unkept(), None);
         desk.after_sending("On my way");
-        assert_eq!((desk.text.as_str(), desk.to_keep()), ("", None));
+        assert_eq!((desk.text.as_str(), desk.unkept()), ("", None));
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
         let mut desk = desk("On my way. Room 4", "");
         desk.after_sending("On my way.");
         assert_eq!(desk.text, "Room 4");
-        assert_eq!(desk.to_keep().as_deref(), Some("Room 4"));
+        assert_eq!(desk.unkept().as_deref(), Some("Room 4"));
     }
 
     #[test]

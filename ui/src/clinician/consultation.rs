@@ -178,19 +178,12 @@ fn Open(props: &OpenProps) -> Html {
 
 fn nothing_open() -> Html {
     html! {
-        <>
             <main class="centre nothing" aria-label="Consultation">
                 <div class="empty">
                     <Icon glyph={Glyph::Chat} />
                     <strong>{ "No consultation open" }</strong>
-                    <p>
-                        { "Choose one from the list, or press " }<kbd class="key">{ "j" }</kbd>{ " and " }
-                        <kbd class="key">{ "Enter" }</kbd>{ "." }<br />
-                        <kbd class="key">{ "?" }</kbd>{ " shows all keys." }
-                    </p>
+                    <p>{ "Choose one from the list. Press " }<kbd class="key">{ "?" }</kbd>{ " for all keys." }</p>
                 </div>
             </main>
-            <aside class="context" aria-hidden="true" />
-        </>
     }
 }

@@ -49,8 +49,12 @@ pub fn ConversationPane(props: &ConversationProps) -> Html {
     {
         let (scroller, at_end) = (scroller.clone(), at_end.clone());
         let last_is_mine = conversation.messages.last().is_some_and(|message| message.mine);
+        // A request without an answer is read from its first word.
+        let unanswered = conversation.messages.is_empty();
         use_effect_with((conversation.messages.len(), items.len()), move |_| {
-            let element = scroller.cast::<web_sys::Element>().filter(|_| *at_end.borrow() || last_is_mine);
+            let element = scroller
+                .cast::<web_sys::Element>()
+                .filter(|_| !unanswered && (*at_end.borrow() || last_is_mine));
             if let Some(element) = element {
                 element.set_scroll_top(element.scroll_height());
             }

@@ -60,12 +60,13 @@ pub fn Ring(props: &RunningProps) -> Html {
     let shown =
         use_clock((props.asked, props.due), |now, (asked, until)| until.map(|until| due(now, *asked, until)));
     let Some(shown) = shown else { return html! { <span class="ring" /> } };
+    let overdue = matches!(shown, Due::Overdue(_));
     let (figure, percent, label) = match shown {
         Due::In(left, percent) => (left.clone(), percent, format!("{left} to answer")),
         Due::Overdue(by) => ("late".to_owned(), 100, format!("answer overdue {by}")),
     };
     html! {
-        <span class="ring" role="timer" aria-label={label}>
+        <span class={classes!("ring", overdue.then_some("late"))} role="timer" aria-label={label}>
             <svg viewBox="0 0 44 44" aria-hidden="true">
                 <circle class="ring-track" cx="22" cy="22" r="19" />
                 <circle class="ring-left" cx="22" cy="22" r="19" pathLength="100"

@@ -73,7 +73,12 @@ pub fn start() {
         }
         for (order, test) in (1..).zip(press.split(',')) {
             let test = test.to_owned();
-            Timeout::new(order * 250, move || drop(control(&test).map(|control| control.click()))).forget();
+            Timeout::new(order * 250, move || {
+                if let Some(control) = control(&test) {
+                    control.click();
+                }
+            })
+            .forget();
         }
     })
     .forget();

@@ -111,11 +111,16 @@ pub fn List(props: &ListProps) -> Html {
     };
     let question: Question = (scope, (*specialty).clone());
     let (title, about) = match props.view {
-        View::Mine => ("My consultations", format!("{} open", props.counts.mine)),
-        _ if props.counts.queue_urgent > 0 => {
-            ("Queue", format!("{} waiting, {} urgent", props.counts.queue, props.counts.queue_urgent))
-        }
-        _ => ("Queue", format!("{} waiting", props.counts.queue)),
+        View::Mine => ("My consultations", format!("{} open", words::figure(props.counts.mine))),
+        _ if props.counts.queue_urgent > 0 => (
+            "Queue",
+            format!(
+                "{} waiting, {} urgent",
+                words::figure(props.counts.queue),
+                words::figure(props.counts.queue_urgent)
+            ),
+        ),
+        _ => ("Queue", format!("{} waiting", words::figure(props.counts.queue))),
     };
     let chip = |pressed: bool, label: String, onclick: Callback<MouseEvent>| {
         html! {

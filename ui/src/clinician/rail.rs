@@ -73,21 +73,21 @@ pub fn Rail(props: &RailProps) -> Html {
     };
     let queue_badge = if counts.queue_urgent > 0 {
         html! {
-            <span class="badge loud">{ counts.queue_urgent }<span class="visually-hidden">{ " urgent" }</span></span>
+            <span class="badge loud">{ words::figure(counts.queue_urgent) }<span class="visually-hidden">{ " urgent" }</span></span>
         }
     } else if counts.queue > 0 {
-        html! { <span class="badge">{ counts.queue }<span class="visually-hidden">{ " waiting" }</span></span> }
+        html! { <span class="badge">{ words::figure(counts.queue) }<span class="visually-hidden">{ " waiting" }</span></span> }
     } else {
         Html::default()
     };
     let mine_badge = if counts.unread > 0 {
         html! {
             <span class="badge bright">
-                { counts.unread }<span class="visually-hidden">{ " unread messages" }</span>
+                { words::figure(counts.unread) }<span class="visually-hidden">{ " unread messages" }</span>
             </span>
         }
     } else if counts.mine > 0 {
-        html! { <span class="badge">{ counts.mine }<span class="visually-hidden">{ " open" }</span></span> }
+        html! { <span class="badge">{ words::figure(counts.mine) }<span class="visually-hidden">{ " open" }</span></span> }
     } else {
         Html::default()
     };

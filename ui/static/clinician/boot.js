@@ -1,3 +1,3 @@
 import init from "./app.js";
 
-init();
+init({ module_or_path: new URL("./app_bg.wasm", import.meta.url) });
