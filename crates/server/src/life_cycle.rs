@@ -197,3 +197,120 @@ fn forget_decline(consultation: &mut Consultation, person: &PersonId) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chatehr_contract::{ConsultationStatus as Status, Role, SpecialtyCode, Urgency};
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::Map;
+
+    use super::*;
+
+    fn person(id: &str, role: Role) -> Actor {
+        let specialties = if role == Role::Physician { vec![SpecialtyCode::Cardiology] } else { Vec::new() };
+        Actor::Person(Person { id: PersonId::new(id), role, specialties })
+    }
+
+    fn everybody() -> Vec<Actor> {
+        let mut stranger = person("d-3", Role::Physician);
+        if let Actor::Person(person) = &mut stranger {
+            person.specialties = vec![SpecialtyCode::Neurology];
+        }
+        vec![
+            Actor::Machine,
+            person("a-1", Role::Admin),
+            person("d-1", Role::Physician),
+            person("d-2", Role::Physician),
+            stranger,
+            person("p-1", Role::Patient),
+            person("x-1", Role::from("auditor")),
+        ]
+    }
+
+    fn asked() -> Consultation {
+        let request = NewConsultation {
+            patient_id: PersonId::new("p-1"),
+            specialty: SpecialtyCode::Cardiology,
+            urgency: Urgency::Urgent,
+            description: "It hurts".to_owned(),
+            physician_id: None,
+            metadata: Map::new(),
+        };
+        create(request, &person("p-1", Role::Patient), ConsultationId::new("c-1"), Timestamp::from_millis(0))
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Update(Status, Option<&'static str>),
+        Decline,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let named = select(vec![None, Some("d-1"), Some("d-2")]);
+        prop_oneof![
+            4 => (select(Status::ALL), named).prop_map(|(status, named)| Step::Update(status, named)),
+            1 => Just(Step::Decline),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_tried_in_whatever_order_a_consultation_stays_sound(
+            steps in vec((0..7_usize, step()), 1..40),
+        ) {
+            let everybody = everybody();
+            let mut now = Timestamp::from_millis(0);
+            let mut record = asked();
+            for (who, step) in steps {
+                let actor = &everybody[who];
+                now = now.plus_seconds(1);
+                let after = match step {
+                    Step::Update(status, named) => {
+                        let wish = ConsultationUpdate { status, physician_id: named.map(PersonId::new), notes: None };
+                        update(&record, &wish, actor, now).ok()
+                    }
+                    Step::Decline => actor.physician().and_then(|me| decline(&record, "No", me, now).ok().flatten()),
+                };
+                let Some(after) = after else { continue };
+                prop_assert!(
+                    record.status.may_become(&after.status) || record.status == Status::Pending && after.status == Status::Pending
+                );
+                prop_assert!(actor.patient().is_none() && who != 6, "only staff change a consultation");
+                prop_assert!(who != 4 || after.status == Status::Pending, "another specialty never takes it");
+                if let (Some(me), Some(owner)) = (actor.physician(), &record.physician_id) {
+                    prop_assert!(me.id == *owner, "nobody touches a colleague's");
+                }
+                match after.status {
+                    Status::Pending => prop_assert!(after.physician_id.is_none()),
+                    Status::Cancelled => {}
+                    _ => prop_assert!(after.physician_id.is_some(), "never without somebody in charge"),
+                }
+                prop_assert_eq!(after.escalation().is_some(), after.status == Status::Pending);
+                prop_assert_eq!(after.version, record.version + 1);
+                prop_assert_eq!((&after.id, &after.patient_id), (&record.id, &record.patient_id));
+                prop_assert_eq!((after.created_at, &after.metadata["createdBy"]), (record.created_at, &record.metadata["createdBy"]));
+                prop_assert!(after.history.starts_with(&record.history), "history is added to, never rewritten");
+                prop_assert_eq!(after.history.len(), record.history.len() + 1);
+                record = after;
+            }
+        }
+    }
+
+    #[test]
+    fn a_wish_for_a_physician_does_not_take_the_request_out_of_the_pool() {
+        let mut request = asked();
+        request.metadata.clear();
+        let wish = NewConsultation {
+            patient_id: request.patient_id,
+            specialty: request.specialty,
+            urgency: request.urgency,
+            description: request.description,
+            physician_id: Some(PersonId::new("d-2")),
+            metadata: request.metadata,
+        };
+        let made = create(wish, &Actor::Machine, request.id, Timestamp::from_millis(0));
+        assert_eq!((made.physician_id, made.status), (None, Status::Pending));
+        assert_eq!(made.metadata["preferredPhysicianId"], "d-2");
+        assert_eq!(made.metadata.get("createdBy"), None);
+    }
+}

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -232,7 +232,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         seals,
         sources,
         api_key: digest(&config.api_key),
-        test_sign_in: seed == Seed::Demo && address.ip().is_loopback(),
+        test_sign_in: offers_test_sign_in(seed, address.ip()),
         heartbeat: config.heartbeat,
         request_timeout: config.request_timeout,
         stopping: stopping.clone(),
@@ -247,6 +247,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .await
     });
     Ok(Running { address, stop, serving })
+}
+
+/// Test accounts are for this machine and for invented patients alone.
+fn offers_test_sign_in(seed: Seed, address: IpAddr) -> bool {
+    seed == Seed::Demo && address.is_loopback()
 }
 
 fn seed_demo(tx: &Tx<'_>, seals: &Seals, sources: &Sources) -> Result<(), StartError> {
@@ -279,4 +284,19 @@ fn seed_demo(tx: &Tx<'_>, seals: &Seals, sources: &Sources) -> Result<(), StartE
         tx.seed_message(&stored)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seed, offers_test_sign_in};
+
+    #[test]
+    fn test_accounts_are_offered_on_loopback_with_invented_patients_alone() {
+        assert!(offers_test_sign_in(Seed::Demo, "127.0.0.1".parse().unwrap()));
+        assert!(offers_test_sign_in(Seed::Demo, "::1".parse().unwrap()));
+        for address in ["0.0.0.0", "192.168.1.10", "::", "10.0.0.1"] {
+            assert!(!offers_test_sign_in(Seed::Demo, address.parse().unwrap()), "{address}");
+        }
+        assert!(!offers_test_sign_in(Seed::Empty, "127.0.0.1".parse().unwrap()));
+    }
 }

@@ -21,6 +21,7 @@ pub struct Sources {
 
 impl Sources {
     /// The system's own.
+    #[allow(clippy::disallowed_methods, reason = "this is where the time comes from")]
     #[allow(clippy::disallowed_methods, reason = "the one place where the time comes from")]
     pub fn system() -> Self {
         Self {

@@ -105,7 +105,8 @@ pub(crate) fn pool(consultation: &Consultation) -> Option<&SpecialtyCode> {
 /// Who hears of an event. Fixed when it happens, so that a replay tells each the same as the live stream did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audience {
-    pub(crate) people: Vec<PersonId>,
+    pub(crate) patients: Vec<PersonId>,
+    pub(crate) physicians: Vec<PersonId>,
     pub(crate) pools: Vec<SpecialtyCode>,
     /// Whether administrators hear of it: of records, not of messages.
     pub(crate) admins: bool,
@@ -116,12 +117,12 @@ impl Audience {
     pub(crate) fn of_change(before: Option<&Consultation>, after: &Consultation) -> Self {
         let mut audience = Self { admins: true, ..Self::default() };
         for record in before.into_iter().chain([after]) {
-            audience.people.push(record.patient_id.clone());
-            audience.people.extend(record.physician_id.clone());
+            audience.patients.push(record.patient_id.clone());
+            audience.physicians.extend(record.physician_id.clone());
             audience.pools.extend(pool(record).cloned());
         }
-        audience.people.sort();
-        audience.people.dedup();
+        audience.patients.dedup();
+        audience.physicians.dedup();
         audience.pools.dedup();
         audience
     }
@@ -130,12 +131,100 @@ impl Audience {
         let Actor::Person(person) = actor else { return true };
         match person.role {
             Role::Admin => self.admins,
-            Role::Patient => self.people.contains(&person.id),
+            Role::Patient => self.patients.contains(&person.id),
             Role::Physician => {
-                self.people.contains(&person.id)
+                self.physicians.contains(&person.id)
                     || self.pools.iter().any(|pool| person.specialties.contains(pool))
             }
             Role::Other(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_contract::{ConsultationId, Timestamp, Urgency};
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::Map;
+
+    use super::*;
+    use crate::{
+        Sources,
+        store::{ConsultationFilter, Store, StoreError},
+    };
+
+    fn actor() -> impl Strategy<Value = Actor> {
+        let role = select(vec![Role::Patient, Role::Physician, Role::Admin, Role::from("auditor")]);
+        let pools = vec(select(SpecialtyCode::ALL), 0..3);
+        prop_oneof![
+            1 => Just(Actor::Machine),
+            8 => (select(vec!["x-1", "x-2", ""]), role, pools).prop_map(|(id, role, specialties)| {
+                Actor::Person(Person { id: PersonId::new(id), role, specialties })
+            }),
+        ]
+    }
+
+    fn consultation() -> impl Strategy<Value = Consultation> {
+        let person = select(vec!["x-1", "x-2", "x-3"]);
+        let owner = prop_oneof![Just(None), person.clone().prop_map(Some)];
+        (person, owner, select(SpecialtyCode::ALL), select(ConsultationStatus::ALL)).prop_map(
+            |(patient, owner, specialty, status)| Consultation {
+                id: ConsultationId::new(""),
+                patient_id: PersonId::new(patient),
+                physician_id: owner.map(PersonId::new),
+                specialty,
+                urgency: Urgency::Routine,
+                description: String::new(),
+                status,
+                created_at: Timestamp::from_millis(0),
+                updated_at: Timestamp::from_millis(0),
+                version: 1,
+                history: Vec::new(),
+                metadata: Map::new(),
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_list_shows_exactly_what_may_be_seen_one_by_one(actor in actor(), mut records in vec(consultation(), 1..30)) {
+            let store = Store::open(None, &Sources::system(), 100, 1).unwrap();
+            for (n, record) in records.iter_mut().enumerate() {
+                record.id = ConsultationId::new(format!("c-{n:02}"));
+            }
+            let expected: Vec<_> = records.iter().filter(|record| sees(&actor, record)).map(|record| record.id.clone()).collect();
+            let filter = ConsultationFilter { limit: 100, ..ConsultationFilter::default() };
+            let (mut listed, total) = store.run_now::<_, StoreError, _>(|tx| {
+                for record in &records {
+                    tx.seed_consultation(record)?;
+                }
+                tx.consultations(&consultations_seen_by(&actor), &filter)
+            }).unwrap();
+            listed.sort_by(|a, b| a.id.cmp(&b.id));
+            prop_assert_eq!(usize::try_from(total).unwrap(), expected.len());
+            prop_assert_eq!(listed.into_iter().map(|record| record.id).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn who_sees_a_record_before_or_after_hears_of_its_change(
+            actor in actor(), before in consultation(), after in consultation(),
+        ) {
+            let after = Consultation { patient_id: before.patient_id.clone(), ..after };
+            let heard = Audience::of_change(Some(&before), &after).includes(&actor);
+            prop_assert_eq!(heard, sees(&actor, &before) || sees(&actor, &after));
+        }
+    }
+
+    #[test]
+    fn a_token_that_lacks_a_field_sees_less_and_never_everything() {
+        for role in ["physician", "patient", "", "nurse"] {
+            let person = Person { id: PersonId::new(""), role: Role::from(role), specialties: Vec::new() };
+            let actor = Actor::Person(person);
+            assert!(!actor.oversees());
+            assert_ne!(consultations_seen_by(&actor).sql, "1", "{role}");
+            assert_ne!(appointments_seen_by(&actor).sql, "1", "{role}");
+            assert_ne!(patients_seen_by(&actor).sql, "1", "{role}");
         }
     }
 }

@@ -59,11 +59,14 @@ impl Tx<'_> {
     /// Stores it as it is now and tells the two whose it is.
     pub(crate) fn put_appointment(&self, after: &StoredAppointment) -> Result<(), StoreError> {
         self.seed_appointment(after)?;
-        let people = vec![after.record.patient_id.clone(), after.record.physician_id.clone()];
-        self.tell(
-            EventKind::AppointmentChanged { appointment_id: after.record.id.clone() },
-            Audience { people, pools: Vec::new(), admins: true },
-        )
+        let kind = EventKind::AppointmentChanged { appointment_id: after.record.id.clone() };
+        let audience = Audience {
+            patients: vec![after.record.patient_id.clone()],
+            physicians: vec![after.record.physician_id.clone()],
+            pools: Vec::new(),
+            admins: true,
+        };
+        self.tell(kind, audience)
     }
 
     /// Stores it and tells nobody.

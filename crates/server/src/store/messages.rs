@@ -54,8 +54,12 @@ impl Tx<'_> {
             consultation_id: message.consultation_id.clone(),
             message_id: message.id.clone(),
         };
-        let people = std::iter::once(place.patient_id.clone()).chain(place.physician_id.clone()).collect();
-        self.tell(kind, Audience { people, ..Audience::default() })
+        let audience = Audience {
+            patients: vec![place.patient_id.clone()],
+            physicians: place.physician_id.iter().cloned().collect(),
+            ..Audience::default()
+        };
+        self.tell(kind, audience)
     }
 
     /// Stores it and tells nobody.

@@ -47,12 +47,34 @@ pub enum StoreError {
         /// Where in it; the cause itself might repeat a patient's data.
         line: usize,
     },
+    /// The file cannot be made or written.
+    #[error("the file cannot be opened for writing")]
+    File(#[source] std::io::Error),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] crate::sources::NoRandomness),
     /// The thread that worked on it ended.
     #[error("the work on the database was cut off")]
     CutOff(#[from] tokio::task::JoinError),
+}
+
+/// Makes a new file readable by its owner alone; SQLite gives its companions the same rights.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(StoreError::File)
+}
+
+/// Elsewhere the folder's rights hold.
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 impl From<serde_json::Error> for StoreError {
@@ -85,7 +107,10 @@ impl Store {
         listener_queue: usize,
     ) -> Result<Self, StoreError> {
         let mut connection = match file {
-            Some(path) => Connection::open(path)?,
+            Some(path) => {
+                keep_private(path)?;
+                Connection::open(path)?
+            }
             None => Connection::open_in_memory()?,
         };
         connection.pragma_update(None, "journal_mode", "WAL")?;

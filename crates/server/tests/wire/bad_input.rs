@@ -238,3 +238,18 @@ async fn an_unknown_address_or_method_answers_in_the_same_form() {
     assert!(reply.headers.contains_key("x-request-id"));
     assert_eq!(reply.headers["cache-control"], "no-store");
 }
+
+#[tokio::test]
+async fn a_sender_who_stops_half_way_is_told_so() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let clinic = Clinic::with(|config| config.request_timeout = std::time::Duration::from_millis(200)).await;
+    let mut connection = tokio::net::TcpStream::connect(clinic.running.address).await.unwrap();
+    let head = format!(
+        "POST /v1/consultations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{",
+        crate::support::API_KEY
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("REQUEST_TIMEOUT"), "{answer}");
+}

@@ -1,5 +1,5 @@
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::{Command, Stdio},
 };
@@ -81,12 +81,21 @@ fn the_first_line_says_where_and_sigterm_ends_it_well() {
         .and_then(|rest| rest.strip_suffix("/v1\n"))
         .and_then(|port| port.parse::<u16>().ok());
     assert!(port.is_some_and(|port| port != 0), "{line:?}");
-    std::net::TcpStream::connect(("127.0.0.1", port.unwrap())).unwrap();
+    let mut connection = std::net::TcpStream::connect(("127.0.0.1", port.unwrap())).unwrap();
+    let request = format!(
+        "GET /v1/patients?query=Szymanska HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API_KEY}\r\nConnection: close\r\n\r\n"
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(told.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut log = String::new();
     child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("/v1/patients") && log.contains("status=200"), "{log}");
+    assert!(!log.contains("Szymanska"), "what was searched for is not in the log");
     assert!(!log.contains(API_KEY) && !log.contains("sss"), "no secret in the log");
 }
 

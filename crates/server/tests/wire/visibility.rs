@@ -137,7 +137,7 @@ async fn nobody_changes_what_is_not_theirs_to_change() {
     for (id, expected) in [
         (&cast.elsewhere, "marta 403  lucia 404  okafor 404  lindqvist 404  feldman 403  machine 403"),
         (&cast.waiting, "marta 403  lucia 404  okafor 200  lindqvist 200  feldman 403  machine 403"),
-        // Lindqvist could have taken it: she hears that it is gone.
+        // Okafor hands it back, so that it is in Lindqvist's pool when she is asked.
         (&cast.taken, "marta 403  lucia 404  okafor 200  lindqvist 200  feldman 403  machine 403"),
     ] {
         let mut row = String::new();
