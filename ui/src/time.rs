@@ -31,7 +31,6 @@ pub struct Local {
 
 /// The present, by the workstation's clock.
 pub fn now() -> Timestamp {
-    #[allow(clippy::cast_possible_truncation, reason = "whole milliseconds, far below 2^53")]
     Timestamp::from_millis(Date::now() as i64)
 }
 
@@ -52,16 +51,12 @@ pub fn local(at: Timestamp) -> Local {
 /// The midnight that begins the day `days` after the one `at` lies in. Right across changes of the clocks.
 pub fn midnight(at: Timestamp, days: i32) -> Timestamp {
     let date = js_date(at);
-    #[allow(clippy::cast_possible_wrap, reason = "a day of a month")]
     let day = date.get_date() as i32 + days;
-    #[allow(clippy::cast_possible_wrap, reason = "a month of a year")]
     let start = Date::new_with_year_month_day(date.get_full_year(), date.get_month() as i32, day);
-    #[allow(clippy::cast_possible_truncation, reason = "whole milliseconds, far below 2^53")]
     Timestamp::from_millis(start.get_time() as i64)
 }
 
 fn js_date(at: Timestamp) -> Date {
-    #[allow(clippy::cast_precision_loss, reason = "milliseconds of our era are far below 2^53")]
     Date::new(&(at.millis() as f64).into())
 }
 

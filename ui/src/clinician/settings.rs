@@ -76,7 +76,9 @@ pub fn Settings(props: &SettingsProps) -> Html {
                 <p class="hint">
                     { "Urgent and emergency requests show a notification on your desktop and a banner in this window. Notifications never name a patient." }
                 </p>
-                if let Some(error) = props.state.notifications.clone() { <ErrorNotice {error} /> }
+                if let Some(error) = props.state.notifications.clone().filter(|_| testing.error().is_none()) {
+                    <ErrorNotice {error} />
+                }
                 <div class="card-line">
                     <button type="button" class="button" disabled={testing.busy()} onclick={test} data-test="test-alert">
                         <Icon glyph={Glyph::Bell} />{ "Show a test notification" }
