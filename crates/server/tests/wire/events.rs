@@ -120,6 +120,25 @@ async fn a_message_is_told_to_the_two_who_take_part_and_without_its_words() {
 }
 
 #[tokio::test]
+async fn an_appointment_is_told_to_the_two_whose_it_is() {
+    let clinic = Clinic::open().await;
+    let okafor = clinic.sign_in(OKAFOR).await;
+    let mut marta = Listener::of(&clinic.sign_in(MARTA).await, None).await;
+    let mut lucia = Listener::of(&clinic.sign_in(LUCIA).await, None).await;
+    for patient in ["patient-2041", "patient-2044"] {
+        let body = json!({
+            "patientId": patient, "physicianId": "physician-12", "dateTime": "2031-01-02T09:00:00Z",
+            "notes": "Bring the old letters",
+        });
+        let made = okafor.post("/appointments", body).await;
+        let listener = if patient == "patient-2041" { &mut marta } else { &mut lucia };
+        // The first that either hears of is their own.
+        let expected = json!({ "kind": "appointment.changed", "appointmentId": made.json["id"] });
+        assert_eq!(listener.next().await.data, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_listener_who_comes_back_hears_what_was_missed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.db");
