@@ -8,7 +8,7 @@ use gloo_timers::callback::Interval;
 use yew::{html::Scope, platform::spawn_local, prelude::*};
 
 use crate::{
-    flow::{Answer, Ask, Flow, House, Input, step},
+    flow::{Answer, Ask, Flow, House, Input, Trouble, step},
     page, screens,
 };
 
@@ -17,13 +17,17 @@ const SIGNS_OF_LIFE: [&str; 4] = ["pointerdown", "touchstart", "keydown", "wheel
 /// What the browser would offer on a press that is held or dragged.
 const NOT_FOR_PATIENTS: [&str; 2] = ["contextmenu", "dragstart"];
 
+/// Screen, visit, whether a dialog stands over it, and what went wrong on it: when one of these is another, the focus
+/// moves, and with it the page to where the news is.
+type Place = (&'static str, u32, bool, Option<Trouble>);
+
 /// The window.
 pub(crate) struct App {
     flow: Flow,
     clinic: String,
     backend: Backend,
     /// What the focus was last moved for.
-    focused: Option<(&'static str, u32, bool)>,
+    focused: Option<Place>,
     _listeners: Vec<Option<Listener>>,
     _second: Interval,
 }
@@ -66,7 +70,7 @@ impl Component for App {
     fn rendered(&mut self, _: &Context<Self>, _: bool) {
         page::dress(self.flow.language.words().tag, self.flow.large);
         let over = self.flow.warning().is_some() || self.flow.asks_to_start_over;
-        let place = Some((screens::name(&self.flow.screen), self.flow.visit, over));
+        let place = Some((screens::name(&self.flow.screen), self.flow.visit, over, self.flow.trouble()));
         if self.focused != place {
             self.focused = place;
             page::focus_first();

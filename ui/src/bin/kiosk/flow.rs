@@ -94,7 +94,7 @@ pub(crate) enum Reading<T> {
     Failed(Notice),
 }
 
-/// The five steps of a request, in order; the last has its own screen, the receipt.
+/// The answers that can be changed from the review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     About,
@@ -257,7 +257,17 @@ impl Flow {
         (self.screen != Screen::Start).then(|| self.house.reset_after.saturating_sub(over))
     }
 
-    /// Which of the five steps is on the screen.
+    /// What went wrong on the screen at hand.
+    pub(crate) const fn trouble(&self) -> Option<Trouble> {
+        match &self.screen {
+            Screen::SignIn { notice: Some(notice), .. }
+            | Screen::Describe { notice: Some(notice) }
+            | Screen::Review { notice: Some(notice), .. } => Some(notice.trouble),
+            _ => None,
+        }
+    }
+
+    /// Which of the five steps is on the screen: three questions, the review, the receipt.
     pub(crate) fn progress(&self) -> Option<usize> {
         match self.screen {
             Screen::About => Some(1),

@@ -165,8 +165,13 @@ impl Draw<'_> {
 
     fn where_we_are(&self) -> Html {
         let Some(step) = self.flow.progress() else { return Html::default() };
+        // Once Send was pressed, only the server knows.
+        let untouched = self.flow.draft.request_id.is_none();
         html! {
-            <p class="where"><span>{ (self.words.progress)(step) }</span><span>{ self.words.not_sent }</span></p>
+            <p class="where">
+                <span>{ (self.words.progress)(step) }</span>
+                if untouched { <span>{ self.words.not_sent }</span> }
+            </p>
         }
     }
 

@@ -79,7 +79,7 @@ impl Draw<'_> {
             ref urgency => urgency_class(urgency),
         };
         html! {
-            <section class="receipt" data-test="receipt">
+            <section class="taken" data-test="receipt">
                 <header class="heading">
                     <p class="done"><Icon glyph={Glyph::Check} /></p>
                     <h1 tabindex="-1">{ words.receipt }</h1>

@@ -167,7 +167,7 @@ pub(super) const WORDS: Words = Words {
 
     trouble,
     not_taken: |trouble| match trouble {
-        Trouble::NoConnection | Trouble::Busy => pair(
+        Trouble::Busy => pair(
             "Your request could not be sent",
             "What you wrote is still here. Try again in a moment, or go to the desk.",
         ),
@@ -175,9 +175,10 @@ pub(super) const WORDS: Words = Words {
             "Your time with this code is over, so your request was not sent",
             "Please go to the desk. They can help you at once or give you a new code.",
         ),
+        // The answer may have been lost after the request arrived; a repeat has the same name and counts once.
         _ => pair(
-            "Something went wrong, and we do not know that your request was taken",
-            "What you wrote is still here. Try again, or go to the desk.",
+            "Your request may not have arrived",
+            "What you wrote is still here. Send it again (it will not count twice), or go to the desk.",
         ),
     },
     support_code: |code| format!("For staff: {code}"),

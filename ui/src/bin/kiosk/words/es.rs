@@ -174,7 +174,7 @@ pub(super) const WORDS: Words = Words {
 
     trouble,
     not_taken: |trouble| match trouble {
-        Trouble::NoConnection | Trouble::Busy => pair(
+        Trouble::Busy => pair(
             "No se pudo enviar su solicitud",
             "Lo que escribió sigue aquí. Inténtelo de nuevo en un momento o vaya a la recepción.",
         ),
@@ -183,8 +183,8 @@ pub(super) const WORDS: Words = Words {
             "Por favor, vaya a la recepción. Allí le ayudarán enseguida o le darán un código nuevo.",
         ),
         _ => pair(
-            "Algo salió mal y no sabemos si recibimos su solicitud",
-            "Lo que escribió sigue aquí. Inténtelo de nuevo o vaya a la recepción.",
+            "Puede que su solicitud no haya llegado",
+            "Lo que escribió sigue aquí. Envíelo otra vez (no contará dos veces) o vaya a la recepción.",
         ),
     },
     support_code: |code| format!("Para el personal: {code}"),
