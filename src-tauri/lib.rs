@@ -1,1 +1,14 @@
-//! (to come)
+//! What both programs, the clinician's and the kiosk's, need of the machine: the answer to a window's question, the
+//! clock, randomness, settings, notifications and the log.
+//!
+//! Thin on purpose: no rule lives here. A panic in a command becomes an error answer, and what differs between
+//! operating systems is in `notifier` and `graphics`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod answer;
+pub mod graphics;
+pub mod log;
+pub mod notifier;
+pub mod settings;
+pub mod surroundings;

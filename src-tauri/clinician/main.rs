@@ -1,1 +1,46 @@
-fn main() {}
+//! ChatEHR Desktop: the physician's window.
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod commands;
+
+use std::{process::ExitCode, sync::Arc};
+
+use chatehr_desktop::{
+    graphics, log,
+    notifier::DesktopNotifier,
+    settings,
+    surroundings::{WindowSlot, surroundings},
+};
+use chatehr_engine::Desk;
+
+/// The window's label, in tauri.conf.json and in its capability.
+const WINDOW: &str = "clinician";
+
+fn main() -> ExitCode {
+    log::start();
+    graphics::start_anew_if_needed();
+    let slot = WindowSlot::default();
+    let desk = Desk::new(
+        settings::gather(),
+        surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
+    );
+    let starting = desk.clone();
+    let outcome = tauri::Builder::default()
+        .invoke_handler(commands::handler(desk))
+        .setup(move |app| {
+            if slot.set(app.handle().clone()).is_err() {
+                tracing::error!("The program was set up twice.");
+            }
+            tauri::async_runtime::spawn(async move { starting.start().await });
+            Ok(())
+        })
+        .run(tauri::generate_context!());
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "The window could not be opened.");
+            ExitCode::FAILURE
+        }
+    }
+}

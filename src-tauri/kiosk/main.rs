@@ -1,1 +1,38 @@
-fn main() {}
+//! ChatEHR Kiosk: the window in the waiting room. Nothing of the clinician's program is compiled in.
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod commands;
+
+use std::{process::ExitCode, sync::Arc};
+
+use chatehr_desktop::{
+    graphics, log,
+    notifier::Silent,
+    settings,
+    surroundings::{WindowSlot, surroundings},
+};
+use chatehr_engine::Kiosk;
+
+/// The window's label, in tauri.kiosk.conf.json and in its capability.
+const WINDOW: &str = "kiosk";
+
+fn main() -> ExitCode {
+    log::start();
+    graphics::start_anew_if_needed();
+    // The kiosk's window asks and is never told: there is nothing to tell it of.
+    let kiosk = Kiosk::new(
+        settings::gather(),
+        surroundings(WINDOW, WindowSlot::<tauri::Wry>::default(), Arc::new(Silent)),
+    );
+    let outcome = tauri::Builder::default()
+        .invoke_handler(commands::handler(kiosk))
+        .run(tauri::generate_context!("tauri.kiosk.conf.json"));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "The window could not be opened.");
+            ExitCode::FAILURE
+        }
+    }
+}

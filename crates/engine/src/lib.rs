@@ -1,1 +1,31 @@
-//! (to come)
+//! What the program does, without a window: opens a person's files, keeps them in step with ChatEHR, sends what
+//! waits, and makes sure that an urgent request is noticed.
+//!
+//! Promises: nothing waits for the network to draw, because every view is read from the encrypted files; nothing
+//! is shown as sent before the server has said so; responsibility for a patient changes hands only with the
+//! server's word; an error reaching the window is an [`ErrorReport`](chatehr_contract::ErrorReport).
+//! Refuses: to know about windows. The host passes in the clock, randomness, the notifier and a listener.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+
+mod alert;
+mod desk;
+mod kiosk;
+mod report;
+mod settings;
+mod surroundings;
+
+pub use alert::{Alert, Alerts};
+pub use desk::Desk;
+pub use kiosk::Kiosk;
+pub use settings::{Settings, SettingsError};
+pub use surroundings::{Clock, Listener, Notifier, NotifyError, Random, Showing, Surroundings};

@@ -1,0 +1,360 @@
+//! Keeps the files in step with the server: once whole, then event by event.
+//!
+//! Events carry ids; the record is fetched, stored in one transaction and only then is the window told. The place
+//! in the stream is stored with what it brought, so that nothing is missed and a repeat changes nothing. On a
+//! server without events everything is fetched again every half minute.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use chatehr_client::{ClientError, StreamItem};
+use chatehr_contract::{
+    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, ListScope, PersonId, ServerEvent,
+    Timestamp,
+};
+use chatehr_vault::{CacheChange, ListQuery};
+use futures_util::{StreamExt, stream};
+use tokio::time;
+
+use super::{Inner, Open};
+use crate::{Alert, report};
+
+/// How often everything is fetched from a server without events. The original allows 100 requests in 15 minutes
+/// to a whole clinic; a round of ours costs about three.
+const POLL: Duration = Duration::from_secs(90);
+/// Appointments are kept from so many days ago to so many days ahead.
+const APPOINTMENT_DAYS: i64 = 31;
+/// Requests under way at once in a first synchronisation.
+const AT_ONCE: usize = 4;
+/// The longest wait between two attempts to reach the server.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+const DAY: i64 = 24 * 60 * 60;
+
+impl Inner {
+    /// Runs as long as the desk is open.
+    pub(super) async fn keep_in_step(self: Arc<Self>, open: Arc<Open>) {
+        self.remember_who_was_alerted(&open).await;
+        let mut failures = 0;
+        loop {
+            match self.stay_connected(&open, &mut failures).await {
+                Ok(()) => {}
+                Err(ClientError::SignedOut) => return self.end_session(),
+                Err(error) => {
+                    let wait = backoff(failures);
+                    failures = failures.saturating_add(1);
+                    self.set_offline(&error, wait);
+                    let _woken = time::timeout(wait, self.try_again.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// From the health check to the loss of the connection. `Ok` asks for another round at once.
+    async fn stay_connected(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        failures: &mut u32,
+    ) -> Result<(), ClientError> {
+        let Some(workstation) = &self.workstation else { return Ok(()) };
+        // Nothing else goes to a server that has not said that it is ChatEHR.
+        let health = workstation.client.health().await?;
+        if !health.has("events") {
+            self.synchronise(open, health.has("directory"), None).await?;
+            *failures = 0;
+            self.set_online();
+            let _woken = time::timeout(POLL, self.try_again.notified()).await;
+            return Ok(());
+        }
+        let last_event = open.vault(|vault| vault.last_event()).await.ok().flatten();
+        let mut whole = last_event.is_none();
+        let mut events = open.server.events(last_event);
+        loop {
+            let item = tokio::select! {
+                item = events.next() => item,
+                () = self.try_again.notified() => {
+                    events.retry_now();
+                    continue;
+                }
+            };
+            match item {
+                StreamItem::Connected => {
+                    if whole {
+                        self.synchronise(open, health.has("directory"), None).await?;
+                        whole = false;
+                    }
+                    *failures = 0;
+                    self.set_online();
+                    self.outbox.notify_one();
+                }
+                StreamItem::Event(event) => self.take(open, event, health.has("directory")).await?,
+                StreamItem::Malformed => {
+                    // What it was about is unknown, so everything is looked at again.
+                    self.synchronise(open, health.has("directory"), None).await?;
+                }
+                StreamItem::Disconnected { error, retry_in } => self.set_offline(&error, retry_in),
+                StreamItem::SignedOut => return Err(ClientError::SignedOut),
+            }
+        }
+    }
+
+    fn set_online(&self) {
+        let since = match self.state().connection {
+            Connection::Online { since } => since,
+            _ => self.now(),
+        };
+        self.set_connection(Connection::Online { since });
+    }
+
+    fn set_offline(&self, error: &ClientError, wait: Duration) {
+        let now = self.now();
+        let since = match self.state().connection {
+            Connection::Offline { since, .. } => since,
+            _ => now,
+        };
+        let retry_at = Some(now.plus_seconds(i64::try_from(wait.as_secs()).unwrap_or(0)));
+        self.set_connection(Connection::Offline { since, retry_at, error: report::client(error) });
+    }
+
+    /// What this person had before them when the program last ran does not alert again.
+    async fn remember_who_was_alerted(&self, open: &Open) {
+        let person = open.person.clone();
+        let queue = open.vault(move |vault| {
+            vault.consultations(&ListQuery {
+                scope: ListScope::Queue,
+                person: &person.id,
+                specialties: &person.specialties,
+                specialty: None,
+                offset: 0,
+                limit: 500,
+            })
+        });
+        if let Ok((rows, _)) = queue.await {
+            let mut alerts = self.alerts();
+            for consultation in &rows {
+                alerts.consider(consultation, &open.person);
+            }
+        }
+    }
+
+    /// Takes one event in.
+    async fn take(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        event: ServerEvent,
+        directory: bool,
+    ) -> Result<(), ClientError> {
+        let place = CacheChange::LastEvent(event.id.clone());
+        let synced = CacheChange::SyncedAt(self.now());
+        match event.kind {
+            EventKind::ConsultationChanged { consultation_id, .. } => {
+                self.refresh_consultation(open, &consultation_id, directory).await?;
+                self.store(open, vec![place, synced]).await;
+            }
+            EventKind::MessageCreated { consultation_id, .. } => {
+                self.refresh_conversation(open, &consultation_id).await?;
+                self.store(open, vec![place, synced]).await;
+                self.tell_consultations(vec![consultation_id]);
+            }
+            EventKind::AppointmentChanged { .. } => {
+                let changes = vec![self.fetch_appointments(open).await?, place, synced];
+                self.store(open, changes).await;
+                self.tell(ChangeNotice { state: true, appointments: true, ..ChangeNotice::default() });
+            }
+            EventKind::Reset => self.synchronise(open, directory, event.id).await?,
+            EventKind::Unknown => self.store(open, vec![place]).await,
+        }
+        Ok(())
+    }
+
+    /// Fetches one consultation and stores it, with its patient and, if it is this person's, its conversation.
+    pub(super) async fn refresh_consultation(
+        self: &Arc<Self>,
+        open: &Open,
+        id: &ConsultationId,
+        directory: bool,
+    ) -> Result<(), ClientError> {
+        match open.server.consultation(id).await {
+            Ok(consultation) => {
+                let patients = if directory {
+                    self.fetch_patients(open, BTreeSet::from([consultation.patient_id.clone()])).await?
+                } else {
+                    Vec::new()
+                };
+                self.store(open, patients).await;
+                self.take_consultation(open, consultation).await
+            }
+            Err(ClientError::NotFound | ClientError::Forbidden) => {
+                self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
+                if self.alerts().forget(id) {
+                    self.surroundings.notifier.close(id);
+                }
+                self.tell_consultations(vec![id.clone()]);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores a consultation as the server has just told it, alerts if need be, and tells the window.
+    pub(super) async fn take_consultation(
+        self: &Arc<Self>,
+        open: &Open,
+        consultation: Consultation,
+    ) -> Result<(), ClientError> {
+        let id = consultation.id.clone();
+        let mine = consultation.physician_id.as_ref() == Some(&open.person.id);
+        self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
+        self.alert_if_need_be(open, &consultation);
+        if mine {
+            // Shown first, so that Accept answers at once; its messages follow.
+            self.tell_consultations(vec![id.clone()]);
+            self.refresh_conversation(open, &id).await?;
+        }
+        self.tell_consultations(vec![id]);
+        Ok(())
+    }
+
+    fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultation: &Consultation) {
+        let (was_told, notice) = {
+            let mut alerts = self.alerts();
+            let was_told = alerts.is_told(&consultation.id);
+            (was_told, alerts.consider(consultation, &open.person))
+        };
+        if let Some(notice) = notice {
+            let alert = Alert::for_consultation(&notice, self.now());
+            // Apart, because a desktop may take long to answer. That it shows nothing is told by the state; the
+            // window shows the alert all the same.
+            tokio::spawn(self.clone().show(alert));
+            self.tell(ChangeNotice { alert: Some(notice), ..ChangeNotice::default() });
+        } else if was_told && !self.alerts().is_told(&consultation.id) {
+            self.surroundings.notifier.close(&consultation.id);
+        }
+    }
+
+    /// Fetches everything and stores it. The lists and today come first, so that they show before the rest has
+    /// come.
+    async fn synchronise(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        last_event: Option<String>,
+    ) -> Result<(), ClientError> {
+        let first = open.vault(|vault| vault.synced_at()).await.ok().flatten().is_none();
+        let page = open.server.all_consultations().await?;
+        let consultations = page.rows;
+        let mut changes = if page.skipped == 0 {
+            vec![CacheChange::AllConsultations(consultations.clone())]
+        } else {
+            // Some could not be read; what is held of those must not go.
+            consultations.iter().cloned().map(CacheChange::Consultation).collect()
+        };
+        changes.push(self.fetch_appointments(open).await?);
+        if directory {
+            changes.push(CacheChange::Physicians(open.server.physicians().await?.rows));
+        }
+        self.store(open, changes).await;
+        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
+
+        if directory {
+            let from = self.now().plus_seconds(-APPOINTMENT_DAYS * DAY);
+            let to = self.now().plus_seconds(APPOINTMENT_DAYS * DAY);
+            let appointments =
+                open.vault(move |vault| vault.appointments(from, to)).await.unwrap_or_default();
+            let people = consultations
+                .iter()
+                .map(|consultation| consultation.patient_id.clone())
+                .chain(appointments.into_iter().map(|appointment| appointment.patient_id))
+                .collect();
+            let patients = self.fetch_patients(open, people).await?;
+            self.store(open, patients).await;
+            self.tell(ChangeNotice { lists: true, appointments: true, ..ChangeNotice::default() });
+        }
+        let mine: Vec<_> = consultations
+            .iter()
+            .filter(|consultation| consultation.physician_id.as_ref() == Some(&open.person.id))
+            .map(|consultation| consultation.id.clone())
+            .collect();
+        let mut conversations = stream::iter(mine.clone())
+            .map(|id| {
+                let (inner, open) = (self.clone(), open.clone());
+                async move { inner.refresh_conversation(&open, &id).await }
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some(outcome) = conversations.next().await {
+            outcome?;
+        }
+        self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
+        for consultation in &consultations {
+            if first {
+                self.alerts().consider(consultation, &open.person);
+            } else {
+                self.alert_if_need_be(open, consultation);
+            }
+        }
+        self.tell_consultations(mine);
+        Ok(())
+    }
+
+    async fn fetch_appointments(&self, open: &Open) -> Result<CacheChange, ClientError> {
+        let from: Timestamp = self.now().plus_seconds(-APPOINTMENT_DAYS * DAY);
+        let to = self.now().plus_seconds(APPOINTMENT_DAYS * DAY);
+        let rows = open.server.appointments(from, to).await?.rows;
+        Ok(CacheChange::AppointmentsIn { from, to, rows })
+    }
+
+    /// Fetches those of the people who are not in the files yet.
+    async fn fetch_patients(
+        &self,
+        open: &Open,
+        people: BTreeSet<PersonId>,
+    ) -> Result<Vec<CacheChange>, ClientError> {
+        let ids: Vec<_> = people.iter().cloned().collect();
+        let known = open.vault(move |vault| vault.patients(&ids)).await.unwrap_or_default();
+        let known: BTreeSet<_> = known.into_iter().map(|patient| patient.id).collect();
+        let unknown: Vec<_> = people.difference(&known).cloned().collect();
+        let mut answers = stream::iter(unknown)
+            .map(|id| {
+                let server = open.server.clone();
+                async move { server.patient(&id).await }
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut changes = Vec::new();
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(patient) => changes.push(CacheChange::Patient(patient)),
+                // Somebody whom the directory does not know is shown by their id.
+                Err(ClientError::NotFound | ClientError::Forbidden) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Stores what the server said. A failure is logged and shown by the next question to the files; the server
+    /// keeps the record, so nothing is lost.
+    pub(super) async fn store(&self, open: &Open, changes: Vec<CacheChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(error) = open.vault(move |vault| vault.apply(&changes)).await {
+            tracing::error!(code = error.code.as_str(), "What the server said could not be stored.");
+        }
+    }
+}
+
+/// 1, 2, 4 … 30 seconds. Without jitter: a person looks at the countdown, and one workstation is no stampede; the
+/// stream's own reconnection, which a whole clinic does at once, has it.
+fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1u64 << failures.min(5)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_and_stays_bearable() {
+        let waits: Vec<_> = (0..8).map(|failures| backoff(failures).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+    }
+}

@@ -1,0 +1,206 @@
+//! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
+//!
+//! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server, `sending` empties the
+//! outbox, `acting` does what a person decides, `views` reads what the window shows.
+
+mod acting;
+mod conversation;
+mod keeping;
+mod opening;
+mod sending;
+mod views;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chatehr_client::{Client, SignedIn};
+use chatehr_contract::{
+    ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Session, Stage, Timestamp,
+};
+use chatehr_seal::legacy::LegacySecret;
+use chatehr_vault::{Vault, VaultError, keyring::Keyring};
+use tokio::{sync::Notify, task::AbortHandle};
+
+use crate::{Alert, Alerts, Settings, SettingsError, Surroundings, report};
+
+/// The clinician's side of the program. Cheap to clone; all clones are the same desk.
+#[derive(Clone)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    surroundings: Surroundings,
+    /// Absent when the settings cannot be used; the stage says why.
+    workstation: Option<Workstation>,
+    now: Mutex<Now>,
+    alerts: Mutex<Alerts>,
+    /// A person, or a change of circumstances, asks for another attempt at once.
+    try_again: Notify,
+    /// There is something to send.
+    outbox: Notify,
+}
+
+/// What the settings make of this machine.
+struct Workstation {
+    settings: Settings,
+    client: Client,
+    keyring: Keyring,
+    legacy_secret: Option<LegacySecret>,
+}
+
+/// How things stand; changes only under its lock, and every change is followed by a notice.
+struct Now {
+    stage: Stage,
+    connection: Connection,
+    notifications: Option<ErrorReport>,
+    open: Option<Arc<Open>>,
+    /// Whose files could not be opened, for trying again.
+    blocked_session: Option<Session>,
+    /// Tasks of the present stage; ended when it ends.
+    tasks: Vec<AbortHandle>,
+}
+
+/// An open desk.
+struct Open {
+    person: Person,
+    vault: Vault,
+    server: SignedIn,
+}
+
+impl Open {
+    /// Runs a question to the files away from the async threads: SQLite blocks.
+    async fn vault<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, ErrorReport> {
+        let vault = self.vault.clone();
+        match tokio::task::spawn_blocking(move || question(&vault)).await {
+            Ok(answer) => answer.map_err(|error| report::vault(&error)),
+            Err(error) => Err(report::internal(&error)),
+        }
+    }
+}
+
+impl Desk {
+    /// A desk with nothing open yet; [`Desk::start`] opens it.
+    pub fn new(settings: Result<Settings, SettingsError>, surroundings: Surroundings) -> Self {
+        let (workstation, stage) =
+            match settings.map_err(|error| error.to_string()).and_then(Workstation::new) {
+                Ok(workstation) => (Some(workstation), Stage::Starting),
+                Err(what) => {
+                    let error = ErrorReport::new(ErrorCode::BadConfiguration).with_detail(what);
+                    (None, Stage::Blocked { error })
+                }
+            };
+        let now = Now {
+            stage,
+            connection: Connection::Connecting,
+            notifications: None,
+            open: None,
+            blocked_session: None,
+            tasks: Vec::new(),
+        };
+        Self {
+            inner: Arc::new(Inner {
+                surroundings,
+                workstation,
+                now: Mutex::new(now),
+                alerts: Mutex::new(Alerts::default()),
+                try_again: Notify::new(),
+                outbox: Notify::new(),
+            }),
+        }
+    }
+}
+
+impl Workstation {
+    fn new(settings: Settings) -> Result<Self, String> {
+        let client = settings.client().map_err(|error| error.to_string())?;
+        let legacy_secret = settings.legacy_secret.as_deref().map(LegacySecret::new);
+        let keyring = Keyring::new(&settings.keyring_service);
+        Ok(Self { settings, client, keyring, legacy_secret })
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Timestamp {
+        self.surroundings.clock.now()
+    }
+
+    /// A panic elsewhere must not take the desk with it: the state is replaced whole, so it is never half-written.
+    fn state(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alerts(&self) -> MutexGuard<'_, Alerts> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, notice: ChangeNotice) {
+        (self.surroundings.listener)(notice);
+    }
+
+    fn tell_state(&self) {
+        self.tell(ChangeNotice { state: true, ..ChangeNotice::default() });
+    }
+
+    fn tell_consultations(&self, consultations: Vec<ConsultationId>) {
+        self.tell(ChangeNotice { state: true, lists: true, consultations, ..ChangeNotice::default() });
+    }
+
+    fn workstation(&self) -> Result<&Workstation, ErrorReport> {
+        self.workstation.as_ref().ok_or_else(|| ErrorReport::new(ErrorCode::BadConfiguration))
+    }
+
+    /// The open desk, or the sentence for somebody who acts without one.
+    fn open(&self) -> Result<Arc<Open>, ErrorReport> {
+        self.state().open.clone().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))
+    }
+
+    fn is_online(&self) -> bool {
+        matches!(self.state().connection, Connection::Online { .. })
+    }
+
+    fn set_connection(&self, connection: Connection) {
+        {
+            let mut state = self.state();
+            if state.connection == connection {
+                return;
+            }
+            state.connection = connection;
+        }
+        self.tell_state();
+    }
+
+    /// Shows an alert on the desktop; remembers when the desktop shows none, so that the window can say so.
+    async fn show(self: Arc<Self>, alert: Alert) -> Result<(), ErrorReport> {
+        let weak = Arc::downgrade(&self);
+        let consultation = alert.consultation.clone();
+        let clicked = Box::new(move || {
+            if let (Some(inner), Some(id)) = (weak.upgrade(), consultation) {
+                inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
+            }
+        });
+        let outcome = self.surroundings.notifier.show(alert, clicked).await.map_err(|error| {
+            tracing::warn!(%error, "The desktop shows no notification.");
+            ErrorReport::new(ErrorCode::NoNotifications)
+        });
+        let problem = outcome.as_ref().err().cloned();
+        let changed = {
+            let mut state = self.state();
+            let changed = state.notifications != problem;
+            state.notifications = problem;
+            changed
+        };
+        if changed {
+            self.tell_state();
+        }
+        outcome
+    }
+}

@@ -1,0 +1,300 @@
+//! From nothing to an open desk: settings, keyring, files, sign-in.
+//!
+//! Promises: each way that opening can fail ends in a state with a sentence and a way out, and the files stay as
+//! they are. Nothing here wipes: a damaged cache is put aside, and only when a person asks for it.
+
+use std::{sync::Arc, time::Duration};
+
+use chatehr_contract::{
+    Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Role, Session, Stage,
+};
+use chatehr_vault::{
+    Vault,
+    keyring::{self, KeyringError},
+};
+use sha2::{Digest, Sha256};
+use tokio::time;
+
+use super::{Desk, Inner, Now, Open, Workstation};
+use crate::report;
+
+/// How often the sign-in screen asks a server that does not answer.
+const SIGN_IN_RETRY: Duration = Duration::from_secs(5);
+
+impl Desk {
+    /// Opens the desk as far as it goes: to the last person's files, to the sign-in, or to what is in the way.
+    pub async fn start(&self) {
+        self.inner.start().await;
+    }
+
+    /// Signs in with a test account's code.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is not ChatEHR, refuses, or the account is not a physician's.
+    pub async fn sign_in(&self, code: &str) -> Result<(), ErrorReport> {
+        let workstation = self.inner.workstation()?;
+        let refuse = |error: chatehr_client::ClientError| report::client(&error);
+        workstation.client.health().await.map_err(refuse)?;
+        let session = workstation.client.sign_in(code.trim()).await.map_err(refuse)?;
+        if session.role != Role::Physician {
+            return Err(ErrorReport::new(ErrorCode::WrongRole));
+        }
+        self.inner.open_person(workstation, session, true).await;
+        Ok(())
+    }
+
+    /// Ends the session on this workstation. The files and what waits in the outbox stay.
+    ///
+    /// # Errors
+    /// When the keyring does not let go of the session; nobody is signed in all the same.
+    pub async fn sign_out(&self) -> Result<(), ErrorReport> {
+        let workstation = self.inner.workstation()?;
+        self.inner.close(Stage::SignIn { accounts: Vec::new(), error: None });
+        let forgotten = workstation.forget_session().await;
+        self.inner.offer_sign_in();
+        forgotten.map_err(|error| report::keyring(&error))
+    }
+
+    /// Tries again whatever stands in the way.
+    ///
+    /// # Errors
+    /// None of its own: the state says how it went.
+    pub async fn try_again(&self) -> Result<(), ErrorReport> {
+        let (blocked, session) = {
+            let state = self.inner.state();
+            (matches!(state.stage, Stage::Blocked { .. }), state.blocked_session.clone())
+        };
+        match (blocked, session, &self.inner.workstation) {
+            (true, Some(session), Some(workstation)) => {
+                self.inner.open_person(workstation, session, true).await;
+            }
+            (true, None, _) => self.inner.start().await,
+            _ => {
+                self.inner.try_again.notify_waiters();
+                self.inner.outbox.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a damaged cache aside and opens the desk anew; everything is fetched again.
+    ///
+    /// # Errors
+    /// When nothing is damaged, or the file cannot be moved.
+    pub async fn rebuild_cache(&self) -> Result<(), ErrorReport> {
+        let workstation = self.inner.workstation()?;
+        let session = {
+            let state = self.inner.state();
+            match (&state.stage, &state.blocked_session) {
+                (Stage::Blocked { error }, Some(session)) if error.code == ErrorCode::CacheDamaged => {
+                    session.clone()
+                }
+                _ => return Err(ErrorReport::new(ErrorCode::Internal)),
+            }
+        };
+        let dir = workstation.dir_of(&session.id);
+        let now = self.inner.now();
+        let moved = tokio::task::spawn_blocking(move || Vault::set_cache_aside(&dir, now)).await;
+        moved.map_err(|error| report::internal(&error))?.map_err(|error| report::vault(&error))?;
+        self.inner.open_person(workstation, session, true).await;
+        Ok(())
+    }
+}
+
+impl Inner {
+    async fn start(self: &Arc<Self>) {
+        let Some(workstation) = &self.workstation else { return };
+        self.close(Stage::Starting);
+        match workstation.remembered_session().await {
+            Err(error) => self.close(Stage::Blocked { error: report::keyring(&error) }),
+            Ok(None) => {
+                self.close(Stage::SignIn { accounts: Vec::new(), error: None });
+                self.offer_sign_in();
+            }
+            Ok(Some(session)) if session.expires_at <= self.now() => self.end_session(),
+            Ok(Some(session)) => self.open_person(workstation, session, false).await,
+        }
+    }
+
+    /// Opens a person's files and begins to keep them in step. `remember` stores the session in the keyring.
+    async fn open_person(self: &Arc<Self>, workstation: &Workstation, session: Session, remember: bool) {
+        match self.open_files(workstation, &session, remember).await {
+            Ok(vault) => self.open_desk(workstation, session, vault),
+            Err(error) => {
+                self.close(Stage::Blocked { error });
+                self.state().blocked_session = Some(session);
+            }
+        }
+    }
+
+    fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, vault: Vault) {
+        let person = Person {
+            id: session.id,
+            name: session.name,
+            role: session.role,
+            specialties: session.specialties,
+        };
+        tracing::info!(person = %person.id, "The desk is open.");
+        let server = workstation.client.with_session(&session.token);
+        let open = Arc::new(Open { person: person.clone(), vault, server });
+        self.replace(Now {
+            stage: Stage::Ready { person },
+            connection: Connection::Connecting,
+            notifications: self.state().notifications.clone(),
+            open: Some(open.clone()),
+            blocked_session: None,
+            tasks: Vec::new(),
+        });
+        let keeping = tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())).abort_handle();
+        let sending = tokio::spawn(Inner::keep_sending(self.clone(), open)).abort_handle();
+        self.state().tasks = vec![keeping, sending];
+        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
+    }
+
+    async fn open_files(
+        &self,
+        workstation: &Workstation,
+        session: &Session,
+        remember: bool,
+    ) -> Result<Vault, ErrorReport> {
+        let mut new_key = [0; 32];
+        self.surroundings.random.fill(&mut new_key).map_err(|error| report::internal(&error))?;
+        let keyring = workstation.keyring.clone();
+        let dir = workstation.dir_of(&session.id);
+        let key_entry = format!("vault:{}", workstation.file_name_of(&session.id));
+        let session_entry = workstation.session_entry();
+        let remembered = if remember {
+            Some(serde_json::to_string(session).map_err(|error| report::internal(&error))?)
+        } else {
+            None
+        };
+        let opened = tokio::task::spawn_blocking(move || {
+            let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key)
+                .map_err(|error| report::key(&error))?;
+            let vault = Vault::open(&dir, &key).map_err(|error| report::open(&error))?;
+            vault.recover().map_err(|error| report::vault(&error))?;
+            if let Some(text) = remembered {
+                keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
+            }
+            Ok(vault)
+        });
+        opened.await.map_err(|error| report::internal(&error))?
+    }
+
+    /// The server no longer knows the session.
+    pub(super) fn end_session(self: &Arc<Self>) {
+        let error = Some(ErrorReport::new(ErrorCode::SignedOut));
+        let inner = self.clone();
+        self.close(Stage::SignIn { accounts: Vec::new(), error });
+        let forgetting = async move {
+            if let Some(workstation) = &inner.workstation
+                && let Err(error) = workstation.forget_session().await
+            {
+                tracing::warn!(%error, "The ended session stays in the keyring.");
+            }
+        };
+        tokio::spawn(forgetting);
+        self.offer_sign_in();
+    }
+
+    /// Closes whatever is open and goes to a stage without files.
+    fn close(&self, stage: Stage) {
+        let notifications = self.state().notifications.clone();
+        self.replace(Now {
+            stage,
+            connection: Connection::Connecting,
+            notifications,
+            open: None,
+            blocked_session: None,
+            tasks: Vec::new(),
+        });
+        *self.alerts() = crate::Alerts::default();
+        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
+    }
+
+    fn replace(&self, next: Now) {
+        let before = std::mem::replace(&mut *self.state(), next);
+        for task in before.tasks {
+            task.abort();
+        }
+    }
+
+    /// Asks the server which accounts it offers, until it answers or the stage is another.
+    pub(super) fn offer_sign_in(self: &Arc<Self>) {
+        let inner = self.clone();
+        let asking = async move {
+            loop {
+                let Some(workstation) = &inner.workstation else { return };
+                let (accounts, problem) = match workstation.offered_accounts().await {
+                    Ok(accounts) => (accounts, None),
+                    Err(error) => (Vec::new(), Some(report::client(&error))),
+                };
+                let done = problem.is_none();
+                {
+                    let mut state = inner.state();
+                    let Stage::SignIn { accounts: shown, error } = &mut state.stage else { return };
+                    *shown = accounts;
+                    // Why the session ended stays on the screen unless something newer is in the way.
+                    if problem.is_some()
+                        || error.as_ref().is_some_and(|error| error.code != ErrorCode::SignedOut)
+                    {
+                        *error = problem;
+                    }
+                }
+                inner.tell_state();
+                if done {
+                    return;
+                }
+                let _woken = time::timeout(SIGN_IN_RETRY, inner.try_again.notified()).await;
+            }
+        };
+        let task = tokio::spawn(asking).abort_handle();
+        self.state().tasks.push(task);
+    }
+}
+
+impl Workstation {
+    async fn offered_accounts(&self) -> Result<Vec<Account>, chatehr_client::ClientError> {
+        let health = self.client.health().await?;
+        if health.has("test-sign-in") { self.client.accounts().await } else { Ok(Vec::new()) }
+    }
+
+    async fn remembered_session(&self) -> Result<Option<Session>, KeyringError> {
+        let keyring = self.keyring.clone();
+        let entry = self.session_entry();
+        let text = tokio::task::spawn_blocking(move || keyring.get(&entry))
+            .await
+            .unwrap_or(Err(KeyringError::Locked))?;
+        // A session that cannot be read is no session: signing in again replaces it.
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    async fn forget_session(&self) -> Result<(), KeyringError> {
+        let keyring = self.keyring.clone();
+        let entry = self.session_entry();
+        tokio::task::spawn_blocking(move || keyring.delete(&entry)).await.unwrap_or(Err(KeyringError::Locked))
+    }
+
+    /// One session for each server, so that a token never reaches another one.
+    fn session_entry(&self) -> String {
+        format!("session:{}", digest(&[&self.settings.api_url]))
+    }
+
+    /// The person's directory: one for each server and person, named so that neither can be read from it.
+    fn dir_of(&self, person: &PersonId) -> std::path::PathBuf {
+        self.settings.data_dir.join("people").join(self.file_name_of(person))
+    }
+
+    fn file_name_of(&self, person: &PersonId) -> String {
+        digest(&[&self.settings.api_url, person.as_str()])
+    }
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

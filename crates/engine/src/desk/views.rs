@@ -1,0 +1,330 @@
+//! What the window shows, read from the files. No view asks the network.
+
+use std::collections::BTreeMap;
+
+use chatehr_contract::{
+    Action, Appointment, AppointmentPage, AppointmentRange, AppointmentRow, Consultation, ConsultationId,
+    ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
+    ConversationRequest, Delivery, ErrorCode, ErrorReport, HistoryLine, MessageBody, MessageKind,
+    MessageView, Patient, Person, PersonId, PersonLabel, Physician, ProgramState, Stage,
+};
+use chatehr_vault::{ListQuery, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
+
+use super::{Desk, Open};
+use crate::alert::wants_answer_from;
+
+/// Characters of the patient's words that a row shows; a row is one line.
+const SUMMARY_CHARS: usize = 160;
+/// The most rows that one question returns.
+const MOST_ROWS: u32 = 500;
+
+impl Desk {
+    /// Which screen, the connection and the figures.
+    pub async fn state(&self) -> ProgramState {
+        let (mut program, open) = {
+            let state = self.inner.state();
+            let server =
+                self.inner.workstation.as_ref().map(|workstation| workstation.settings.api_url.clone());
+            let program = ProgramState {
+                stage: state.stage.clone(),
+                connection: state.connection.clone(),
+                synced_at: None,
+                outbox_waiting: 0,
+                outbox_stuck: 0,
+                counts: chatehr_contract::Counts::default(),
+                notifications: state.notifications.clone(),
+                server: server.unwrap_or_default(),
+            };
+            (program, state.open.clone())
+        };
+        if let Some(open) = open {
+            let person = open.person.clone();
+            let read = open.vault(move |vault| {
+                let counts = vault.counts(&person.id, &person.specialties)?;
+                Ok((counts, vault.synced_at()?, vault.outbox(None)?))
+            });
+            match read.await {
+                Ok((counts, synced_at, outbox)) => {
+                    let stuck =
+                        outbox.iter().filter(|row| matches!(row.state, OutboxState::Stuck { .. })).count();
+                    program.counts = counts;
+                    program.synced_at = synced_at;
+                    program.outbox_stuck = u32::try_from(stuck).unwrap_or(u32::MAX);
+                    program.outbox_waiting =
+                        u32::try_from(outbox.len().saturating_sub(stuck)).unwrap_or(u32::MAX);
+                }
+                // Damage that shows only now: the same way out as at start.
+                Err(error) if matches!(error.code, ErrorCode::CacheDamaged | ErrorCode::LedgerDamaged) => {
+                    program.stage = Stage::Blocked { error };
+                }
+                Err(error) => tracing::warn!(code = error.code.as_str(), "The figures cannot be read."),
+            }
+        }
+        program
+    }
+
+    /// A page of consultations.
+    ///
+    /// # Errors
+    /// Nobody is signed in; the files do not answer.
+    pub async fn list(&self, request: ConsultationList) -> Result<ConsultationPage, ErrorReport> {
+        let open = self.inner.open()?;
+        let person = open.person.clone();
+        open.vault(move |vault| {
+            let (found, total) = vault.consultations(&ListQuery {
+                scope: request.scope,
+                person: &person.id,
+                specialties: &person.specialties,
+                specialty: request.specialty.as_ref(),
+                offset: request.offset,
+                limit: request.limit.clamp(1, MOST_ROWS),
+            })?;
+            Ok(ConsultationPage { rows: rows(vault, &person, found)?, total })
+        })
+        .await
+    }
+
+    /// One consultation with all around it.
+    ///
+    /// # Errors
+    /// It is not (any longer) in this person's view; the files do not answer.
+    pub async fn consultation(&self, id: &ConsultationId) -> Result<ConsultationView, ErrorReport> {
+        let open = self.inner.open()?;
+        let (person, id) = (open.person.clone(), id.clone());
+        let view = open.vault(move |vault| match vault.consultation(&id)? {
+            Some(consultation) => consultation_view(vault, &person, consultation).map(Some),
+            None => Ok(None),
+        });
+        view.await?.ok_or_else(|| ErrorReport::new(ErrorCode::NotFound))
+    }
+
+    /// Its conversation, with what waits in the outbox; it counts as read from here on.
+    ///
+    /// # Errors
+    /// Nobody is signed in; the files do not answer.
+    pub async fn conversation(&self, request: ConversationRequest) -> Result<Conversation, ErrorReport> {
+        let open = self.inner.open()?;
+        let me = open.person.id.clone();
+        let limit = request.limit.clamp(1, MOST_ROWS);
+        let (conversation, newly_read) =
+            open.vault(move |vault| conversation(vault, &me, request.id, limit)).await?;
+        if newly_read {
+            self.inner.tell(chatehr_contract::ChangeNotice {
+                state: true,
+                lists: true,
+                ..Default::default()
+            });
+        }
+        Ok(conversation)
+    }
+
+    /// Appointments of a range of time.
+    ///
+    /// # Errors
+    /// Nobody is signed in; the files do not answer.
+    pub async fn appointments(&self, range: AppointmentRange) -> Result<AppointmentPage, ErrorReport> {
+        let open: std::sync::Arc<Open> = self.inner.open()?;
+        open.vault(move |vault| {
+            let found = vault.appointments(range.from, range.to)?;
+            Ok(AppointmentPage { rows: appointment_rows(vault, found)?, synced_at: vault.synced_at()? })
+        })
+        .await
+    }
+}
+
+/// Whether this person may write to the patient of a consultation.
+pub(super) fn may_write(consultation: &Consultation, person: &Person) -> bool {
+    consultation.physician_id.as_ref() == Some(&person.id)
+        && matches!(consultation.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
+}
+
+/// What this person may do with a consultation as it stands. A status we do not know offers nothing.
+fn actions(consultation: &Consultation, person: &Person) -> Vec<Action> {
+    let mine = consultation.physician_id.as_ref() == Some(&person.id);
+    match consultation.status {
+        ConsultationStatus::Pending if wants_answer_from(consultation, person) => {
+            vec![Action::Decline, Action::Accept]
+        }
+        ConsultationStatus::Assigned if mine => vec![Action::Decline, Action::Start],
+        ConsultationStatus::InProgress if mine => vec![Action::Complete],
+        _ => Vec::new(),
+    }
+}
+
+fn consultation_view(
+    vault: &Vault,
+    person: &Person,
+    consultation: Consultation,
+) -> Result<ConsultationView, VaultError> {
+    let label = |id: &PersonId| -> Result<PersonLabel, VaultError> {
+        let name = match vault.physician(id)? {
+            Some(physician) => Some(physician.name),
+            None => vault.patient(id)?.map(|patient| patient.name),
+        };
+        Ok(PersonLabel { id: id.clone(), name })
+    };
+    let mut history = Vec::new();
+    for entry in &consultation.history {
+        let actor = entry.actor_id.as_ref().map(label).transpose()?;
+        history.push(HistoryLine { entry: entry.clone(), actor });
+    }
+    let mut earlier = vault.consultations_of_patient(&consultation.patient_id, 20)?;
+    earlier.retain(|other| other.id != consultation.id);
+    let appointments = vault.appointments_of_patient(&consultation.patient_id)?;
+    let draft = vault.draft(&consultation.id)?;
+    Ok(ConsultationView {
+        description: consultation.description.clone(),
+        physician: consultation.physician_id.as_ref().map(label).transpose()?,
+        mine: consultation.physician_id.as_ref() == Some(&person.id),
+        history,
+        actions: actions(&consultation, person),
+        may_write: may_write(&consultation, person),
+        appointments: appointment_rows(vault, appointments)?,
+        earlier: rows(vault, person, earlier)?,
+        draft,
+        row: row(vault, person, consultation, &BTreeMap::new())?,
+    })
+}
+
+fn rows(
+    vault: &Vault,
+    person: &Person,
+    consultations: Vec<Consultation>,
+) -> Result<Vec<ConsultationRow>, VaultError> {
+    let patients = patients(vault, consultations.iter().map(|consultation| &consultation.patient_id))?;
+    consultations.into_iter().map(|consultation| row(vault, person, consultation, &patients)).collect()
+}
+
+fn row(
+    vault: &Vault,
+    person: &Person,
+    consultation: Consultation,
+    patients: &BTreeMap<PersonId, Patient>,
+) -> Result<ConsultationRow, VaultError> {
+    let pending = consultation.status == ConsultationStatus::Pending;
+    let mine = consultation.physician_id.as_ref() == Some(&person.id);
+    let patient = match patients.get(&consultation.patient_id) {
+        Some(patient) => Some(patient.clone()),
+        None => vault.patient(&consultation.patient_id)?,
+    };
+    Ok(ConsultationRow {
+        unread: if mine { vault.unread(&consultation.id, &person.id)? } else { 0 },
+        answer_due: consultation.escalation().filter(|_| pending).map(|escalation| escalation.ack_due_at),
+        summary: summary(&consultation.description),
+        id: consultation.id,
+        patient_id: consultation.patient_id,
+        patient,
+        specialty: consultation.specialty,
+        urgency: consultation.urgency,
+        status: consultation.status,
+        created_at: consultation.created_at,
+    })
+}
+
+/// The beginning of a text on one line.
+fn summary(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(SUMMARY_CHARS).collect()
+}
+
+fn appointment_rows(vault: &Vault, found: Vec<Appointment>) -> Result<Vec<AppointmentRow>, VaultError> {
+    let patients = patients(vault, found.iter().map(|appointment| &appointment.patient_id))?;
+    let rows = found.into_iter().map(|appointment| AppointmentRow {
+        patient: patients.get(&appointment.patient_id).cloned(),
+        id: appointment.id,
+        patient_id: appointment.patient_id,
+        consultation_id: appointment.consultation_id,
+        date_time: appointment.date_time,
+        duration: appointment.duration,
+        kind: appointment.kind,
+        status: appointment.status,
+        notes: appointment.notes,
+    });
+    Ok(rows.collect())
+}
+
+fn patients<'a>(
+    vault: &Vault,
+    ids: impl Iterator<Item = &'a PersonId>,
+) -> Result<BTreeMap<PersonId, Patient>, VaultError> {
+    let mut ids: Vec<_> = ids.cloned().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(vault.patients(&ids)?.into_iter().map(|patient| (patient.id.clone(), patient)).collect())
+}
+
+/// The conversation, and whether reading it has left fewer messages unread.
+fn conversation(
+    vault: &Vault,
+    me: &PersonId,
+    consultation_id: ConsultationId,
+    limit: u32,
+) -> Result<(Conversation, bool), VaultError> {
+    let unread = vault.unread(&consultation_id, me)?;
+    let (stored, has_older) = vault.messages(&consultation_id, limit)?;
+    if let Some(latest) = stored.last().filter(|_| unread > 0) {
+        vault.mark_read(&consultation_id, latest.message.timestamp)?;
+    }
+    let mut names: BTreeMap<PersonId, Option<_>> = BTreeMap::new();
+    let mut name_of = |id: &PersonId| -> Result<_, VaultError> {
+        if let Some(known) = names.get(id) {
+            return Ok(Clone::clone(known));
+        }
+        let name = match vault.physician(id)? {
+            Some(Physician { name, .. }) => Some(name),
+            None => vault.patient(id)?.map(|patient| patient.name),
+        };
+        names.insert(id.clone(), name.clone());
+        Ok(name)
+    };
+    let mut messages = Vec::with_capacity(stored.len());
+    for StoredMessage { message, text, unreadable } in stored {
+        messages.push(MessageView {
+            envelope_id: message.envelope_id(),
+            id: Some(message.id),
+            mine: message.from_id == *me,
+            from: PersonLabel { name: name_of(&message.from_id)?, id: message.from_id },
+            kind: message.kind,
+            body: match (text, unreadable) {
+                (Some(text), _) => MessageBody::Clear { text },
+                (None, false) => MessageBody::Sealed,
+                (None, true) => MessageBody::Unreadable,
+            },
+            at: message.timestamp,
+            delivery: Delivery::Sent,
+        });
+    }
+    for row in vault.outbox(Some(&consultation_id))? {
+        // Between the server's event and its answer a message is in both files: it is sent.
+        if messages.iter().any(|message| message.envelope_id.as_ref() == Some(&row.envelope_id)) {
+            continue;
+        }
+        let OutboxRow { envelope_id, text, queued_at, state, .. } = row;
+        messages.push(MessageView {
+            id: None,
+            envelope_id: Some(envelope_id),
+            mine: true,
+            from: PersonLabel { name: name_of(me)?, id: me.clone() },
+            kind: MessageKind::Text,
+            body: MessageBody::Clear { text },
+            at: queued_at,
+            delivery: match state {
+                OutboxState::Queued => Delivery::Queued,
+                OutboxState::Sending => Delivery::Sending,
+                OutboxState::Stuck { code } => Delivery::Stuck { error: ErrorReport::new(code) },
+            },
+        });
+    }
+    Ok((Conversation { consultation_id, messages, has_older }, unread > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn a_summary_is_one_line_and_never_cuts_a_letter() {
+        assert_eq!(summary("  Pain\n\tsince\u{a0}Monday "), "Pain since Monday");
+        assert_eq!(summary(&"ń".repeat(400)).chars().count(), 160);
+    }
+}

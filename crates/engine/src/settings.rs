@@ -1,0 +1,129 @@
+//! Where the server is and where files go: environment, then the settings file, then the default.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use chatehr_client::{Client, Config, ConfigError};
+
+/// The longest that a request may take when nothing else is said (wire contract, section 5).
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What an administrator decides for a workstation.
+#[derive(Clone)]
+pub struct Settings {
+    /// CHATEHR_API_URL.
+    pub api_url: String,
+    /// CHATEHR_API_KEY, which admits this workstation to the test sign-in.
+    pub api_key: Option<String>,
+    /// CHATEHR_CLIENT_SECRET, for reading what the original integration sealed; nothing is ever written with it.
+    pub legacy_secret: Option<String>,
+    /// CHATEHR_TIMEOUT.
+    pub timeout: Duration,
+    /// CHATEHR_DATA_DIR: the encrypted files.
+    pub data_dir: PathBuf,
+    /// Namespace in the keyring, one for each build channel, so that a development build never touches the keys
+    /// of a released one.
+    pub keyring_service: String,
+}
+
+impl Settings {
+    /// The client that these settings describe.
+    pub(crate) fn client(&self) -> Result<Client, ConfigError> {
+        let mut config = Config::new(&self.api_url);
+        config.api_key.clone_from(&self.api_key);
+        config.timeout = self.timeout;
+        Client::new(config)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+/// A setting that cannot be used. Names the setting, never its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A setting without which nothing works.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A setting that cannot be read.
+    #[error("{0} {1}")]
+    Unusable(&'static str, &'static str),
+}
+
+impl Settings {
+    /// Reads the settings. `environment` answers for a variable, `file` holds the settings file's entries under
+    /// the same names.
+    ///
+    /// # Errors
+    /// The first setting that is missing or cannot be used.
+    pub fn gather(
+        environment: impl Fn(&str) -> Option<String>,
+        file: &BTreeMap<String, String>,
+        default_data_dir: Option<PathBuf>,
+        keyring_service: &str,
+    ) -> Result<Self, SettingsError> {
+        let read = |name: &str| {
+            environment(name).or_else(|| file.get(name).cloned()).filter(|value| !value.trim().is_empty())
+        };
+        let timeout = match read("CHATEHR_TIMEOUT") {
+            None => DEFAULT_TIMEOUT,
+            Some(text) => match text.trim().parse::<u64>() {
+                Ok(millis @ 1_000..=600_000) => Duration::from_millis(millis),
+                _ => {
+                    return Err(SettingsError::Unusable(
+                        "CHATEHR_TIMEOUT",
+                        "must be milliseconds from 1000 to 600000",
+                    ));
+                }
+            },
+        };
+        Ok(Self {
+            api_url: read("CHATEHR_API_URL").ok_or(SettingsError::Missing("CHATEHR_API_URL"))?,
+            api_key: read("CHATEHR_API_KEY"),
+            legacy_secret: read("CHATEHR_CLIENT_SECRET"),
+            timeout,
+            data_dir: read("CHATEHR_DATA_DIR")
+                .map(PathBuf::from)
+                .or(default_data_dir)
+                .ok_or(SettingsError::Missing("CHATEHR_DATA_DIR"))?,
+            keyring_service: keyring_service.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let file = BTreeMap::from([("CHATEHR_API_URL".to_owned(), "https://file.example/v1".to_owned())]);
+        let environment = |name: &str| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::gather(environment, &file, Some(PathBuf::from("/data")), "chatehr-test")
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
+        let settings = gather(&[("CHATEHR_DATA_DIR", "/elsewhere")]).unwrap();
+        assert_eq!(settings.api_url, "https://file.example/v1");
+        assert_eq!(settings.data_dir, PathBuf::from("/elsewhere"));
+        assert_eq!(settings.timeout, DEFAULT_TIMEOUT);
+        let settings = gather(&[("CHATEHR_API_URL", "https://env.example/v1")]).unwrap();
+        assert_eq!(settings.api_url, "https://env.example/v1");
+    }
+
+    #[test]
+    fn a_timeout_that_is_no_number_is_named() {
+        let error = gather(&[("CHATEHR_TIMEOUT", "soon")]).unwrap_err();
+        assert!(error.to_string().starts_with("CHATEHR_TIMEOUT"), "{error}");
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug() {
+        let settings = gather(&[("CHATEHR_API_KEY", "canary-key")]).unwrap();
+        assert!(!format!("{settings:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,225 @@
+//! A clinic to test against: the real server on a loopback port, real encrypted files in a directory of their own,
+//! the real keyring of the test session. Only the clock's hands and the desktop's notifications are ours.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use chatehr_contract::*;
+use chatehr_engine::{
+    Alert, Clock, Desk, Kiosk, Notifier, NotifyError, Random, Settings, Showing, Surroundings,
+};
+use chatehr_server::mock;
+use tempfile::TempDir;
+
+pub const OKAFOR: &str = "482913";
+pub const LINDQVIST: &str = "615208";
+pub const MARTA: &str = "205117";
+pub const API_KEY: &str = "engine-tests-workstation-key";
+
+/// These tests need an unlocked keyring; `cargo xtask test` runs them in a session that has one.
+pub fn keyring_is_here() -> bool {
+    let here = std::env::var_os("CHATEHR_TEST_KEYRING").is_some();
+    if !here {
+        eprintln!("left out: needs the keyring of `cargo xtask test` (CHATEHR_TEST_KEYRING)");
+    }
+    here
+}
+
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+    }
+}
+
+struct RealRandom;
+
+impl Random for RealRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|error| error.to_string())
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Desktop {
+    pub shown: Arc<Mutex<Vec<Alert>>>,
+    pub closed: Arc<Mutex<Vec<ConsultationId>>>,
+    pub broken: bool,
+}
+
+impl Notifier for Desktop {
+    fn show(&self, alert: Alert, _clicked: Box<dyn FnOnce() + Send>) -> Showing {
+        let outcome =
+            if self.broken { Err(NotifyError("no service on this bus".to_owned())) } else { Ok(()) };
+        self.shown.lock().unwrap().push(alert);
+        Box::pin(std::future::ready(outcome))
+    }
+
+    fn close(&self, consultation: &ConsultationId) {
+        self.closed.lock().unwrap().push(consultation.clone());
+    }
+}
+
+/// One workstation.
+pub struct Bench {
+    pub desk: Desk,
+    pub desktop: Desktop,
+    pub notices: Arc<Mutex<Vec<ChangeNotice>>>,
+}
+
+impl Bench {
+    pub fn new(settings: Settings, desktop: Desktop) -> Self {
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let desk = Desk::new(Ok(settings), surroundings(desktop.clone(), notices.clone()));
+        Self { desk, desktop, notices }
+    }
+
+    pub async fn signed_in(settings: Settings, code: &str) -> Self {
+        let bench = Self::new(settings, Desktop::default());
+        bench.desk.start().await;
+        bench.desk.sign_in(code).await.unwrap();
+        bench.until_online().await;
+        bench
+    }
+
+    pub async fn until(&self, what: &str, holds: impl Fn(&ProgramState) -> bool) -> ProgramState {
+        for _ in 0..400 {
+            let state = self.desk.state().await;
+            if holds(&state) {
+                return state;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("waited in vain until {what}: {:?}", self.desk.state().await);
+    }
+
+    pub async fn until_online(&self) {
+        self.until("online", |state| matches!(state.connection, Connection::Online { .. })).await;
+    }
+
+    pub async fn until_offline(&self) {
+        self.until("offline", |state| matches!(state.connection, Connection::Offline { .. })).await;
+    }
+
+    pub async fn queue(&self) -> Vec<ConsultationRow> {
+        let request = ConsultationList { scope: ListScope::Queue, limit: 100, ..ConsultationList::default() };
+        self.desk.list(request).await.unwrap().rows
+    }
+
+    /// The conversation, once it is as asked.
+    pub async fn conversation_until(
+        &self,
+        id: &ConsultationId,
+        holds: impl Fn(&[MessageView]) -> bool,
+    ) -> Vec<MessageView> {
+        let mut last = Vec::new();
+        for _ in 0..400 {
+            let request = ConversationRequest { id: id.clone(), limit: 100 };
+            last = self.desk.conversation(request).await.unwrap().messages;
+            if holds(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the conversation did not become as asked: {last:?}");
+    }
+}
+
+pub fn surroundings(desktop: Desktop, notices: Arc<Mutex<Vec<ChangeNotice>>>) -> Surroundings {
+    Surroundings {
+        clock: Arc::new(RealClock),
+        random: Arc::new(RealRandom),
+        notifier: Arc::new(desktop),
+        listener: Arc::new(move |notice| notices.lock().unwrap().push(notice)),
+    }
+}
+
+pub fn kiosk(settings: Settings) -> Kiosk {
+    Kiosk::new(Ok(settings), surroundings(Desktop::default(), Arc::default()))
+}
+
+/// A server with the demonstration clinic, whose store outlives it.
+pub struct Clinic {
+    pub running: Option<mock::Running>,
+    pub address: SocketAddr,
+    store: TempDir,
+}
+
+impl Clinic {
+    pub async fn open() -> Self {
+        let store = TempDir::new().unwrap();
+        let running = start("127.0.0.1:0".parse().unwrap(), store.path()).await;
+        Self { address: running.address, running: Some(running), store }
+    }
+
+    pub async fn stop(&mut self) {
+        self.running.take().unwrap().stop().await;
+    }
+
+    pub async fn start_again(&mut self) {
+        self.running = Some(start(self.address, self.store.path()).await);
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    pub fn settings(&self, data: &Path) -> Settings {
+        settings(&self.url(), data)
+    }
+
+    pub fn client(&self) -> chatehr_client::Client {
+        let mut config = chatehr_client::Config::new(self.url());
+        config.api_key = Some(API_KEY.to_owned());
+        chatehr_client::Client::new(config).unwrap()
+    }
+
+    /// Somebody else, by the same server.
+    pub async fn as_person(&self, code: &str) -> (chatehr_client::SignedIn, PersonId) {
+        let session = self.client().sign_in(code).await.unwrap();
+        (self.client().with_session(&session.token), session.id)
+    }
+
+    /// Marta asks for a cardiology consultation.
+    pub async fn request(&self, urgency: Urgency, description: &str) -> Consultation {
+        let (server, patient_id) = self.as_person(MARTA).await;
+        let new = NewConsultation {
+            patient_id,
+            specialty: SpecialtyCode::Cardiology,
+            urgency,
+            description: description.to_owned(),
+            physician_id: None,
+            metadata: serde_json::Map::new(),
+        };
+        let key = format!("{:?}", SystemTime::now());
+        server.create_consultation(&new, &key).await.unwrap()
+    }
+}
+
+pub fn settings(url: &str, data: &Path) -> Settings {
+    Settings {
+        api_url: url.to_owned(),
+        api_key: Some(API_KEY.to_owned()),
+        legacy_secret: None,
+        timeout: Duration::from_secs(20),
+        data_dir: data.to_owned(),
+        // One namespace for each directory, so that tests never share a key.
+        keyring_service: format!("chatehr-test-{}", data.display()),
+    }
+}
+
+async fn start(listen: SocketAddr, store: &Path) -> mock::Running {
+    let config = mock::Config {
+        database: Some(store.join("clinic.db")),
+        ..mock::Config::new(listen, API_KEY, [7; 32])
+    };
+    mock::start(config).await.unwrap()
+}

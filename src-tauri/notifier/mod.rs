@@ -1,0 +1,30 @@
+//! Shows alerts on the desktop, through notify-rust and with the handle kept, so that a click reaches the program.
+//!
+//! Promises: an alert is critical and stays until it is answered or handled; a click opens its consultation; one
+//! that was handled elsewhere is taken away. Refuses to be the only channel: desktops swallow notifications, and a
+//! failure is reported, so that the window can say so.
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod freedesktop;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+mod other;
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+pub use freedesktop::DesktopNotifier;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+pub use other::DesktopNotifier;
+
+use chatehr_contract::ConsultationId;
+use chatehr_engine::{Alert, Notifier, Showing};
+
+/// For a program that shows no notifications, such as the kiosk.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Notifier for Silent {
+    fn show(&self, _alert: Alert, _clicked: Box<dyn FnOnce() + Send>) -> Showing {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn close(&self, _consultation: &ConsultationId) {}
+}

@@ -1,0 +1,65 @@
+//! The machine's clock and randomness, and the window as the engine's listener.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use chatehr_contract::{ChangeNotice, Timestamp, command::CHANGED_EVENT};
+use chatehr_engine::{Clock, Listener, Notifier, Random, Surroundings};
+use tauri::{AppHandle, Emitter, Manager, Runtime};
+
+struct MachineClock;
+
+impl Clock for MachineClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place where the time comes from")]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+struct MachineRandom;
+
+impl Random for MachineRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// The window that is told of changes; empty until the program has made it, and notices before that are not
+/// missed, because a window asks for everything when it starts.
+pub type WindowSlot<R> = Arc<OnceLock<AppHandle<R>>>;
+
+/// What the engine is given on this machine. Notices go to the window with this label.
+pub fn surroundings<R: Runtime>(
+    label: &'static str,
+    window: WindowSlot<R>,
+    notifier: Arc<dyn Notifier>,
+) -> Surroundings {
+    let listener: Listener = Arc::new(move |notice| {
+        if let Some(app) = window.get() {
+            tell(app, label, &notice);
+        }
+    });
+    Surroundings { clock: Arc::new(MachineClock), random: Arc::new(MachineRandom), notifier, listener }
+}
+
+fn tell<R: Runtime>(app: &AppHandle<R>, label: &str, notice: &ChangeNotice) {
+    if notice.open.is_some() {
+        raise(app, label);
+    }
+    if let Err(error) = app.emit_to(label, CHANGED_EVENT, notice) {
+        tracing::warn!(%error, "The window was not told of a change.");
+    }
+}
+
+/// Brings the window in front of the others.
+pub fn raise<R: Runtime>(app: &AppHandle<R>, label: &str) {
+    let Some(window) = app.get_webview_window(label) else { return };
+    for outcome in [window.unminimize(), window.show(), window.set_focus()] {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "The window could not be raised.");
+        }
+    }
+}
