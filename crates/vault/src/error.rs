@@ -147,8 +147,8 @@ impl Fault {
     }
 }
 
-/// Whether SQLite says that what it read is not what was written. SQLCipher reports a page whose authentication
-/// fails as "out of memory" from deep inside a statement, so that word counts as damage too.
+/// Whether SQLite says that what it read is not what was written. Once a page has failed its authentication,
+/// SQLCipher answers "out of memory" to whatever else is read over that connection, so that word counts as well.
 pub(crate) const fn means_damage(code: Sqlite) -> bool {
     matches!(code, Sqlite::DatabaseCorrupt | Sqlite::NotADatabase | Sqlite::OutOfMemory)
 }

@@ -27,7 +27,7 @@ struct Files {
 
 impl Vault {
     /// Opens the files in `dir`, and makes them where there are none. What was being sent when the program ended is
-    /// queued again.
+    /// queued again, so a directory is opened once at a time: clone the [`Vault`] instead.
     ///
     /// # Errors
     /// [`OpenError`]; existing files are then as they were.
@@ -108,7 +108,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Reads every page of both files. Takes about a second for each gigabyte: for a quiet moment after the start.
+    /// Reads every page of both files. For a quiet moment after the start: it takes seconds for
+    /// each gigabyte.
     ///
     /// # Errors
     /// [`VaultError::Damaged`], the ledger first.

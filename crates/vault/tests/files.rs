@@ -97,6 +97,29 @@ fn nothing_is_readable_on_the_disk() {
     assert!(clear(b"..CANARY.."));
 }
 
+#[test]
+fn several_threads_read_while_one_writes() {
+    fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let (_home, vault) = vault();
+    is_shared(&vault);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                // A batch is there as a whole or not at all, at whatever moment one looks.
+                while vault.messages(&c("c-1"), 500).unwrap().0.len() < 200 {
+                    let (seen, _) = vault.messages(&c("c-1"), 500).unwrap();
+                    assert_eq!(seen.len() % 20, 0);
+                }
+            });
+        }
+        for batch in 0..10 {
+            let batch: Vec<_> =
+                (0..20).map(|n| opened(message(&format!("m-{batch}-{n}"), "c-1", n), "text")).collect();
+            vault.apply(&batch).unwrap();
+        }
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn only_their_owner_can_read_the_files() {
