@@ -31,7 +31,8 @@ fn bundle(input: &Path, directory: &Path) -> Result<(), String> {
         return Err(format!("there is no file {}; build the front end first", input.display()));
     }
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(input).out_name("app").typescript(false);
+    // Names of functions are a fifth of the file and shown to nobody: a panic carries its own words.
+    bindgen.input_path(input).out_name("app").typescript(false).remove_name_section(true);
     bindgen
         .web(true)
         .and_then(|web| web.generate(directory))

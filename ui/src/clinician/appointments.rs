@@ -70,10 +70,10 @@ pub fn Appointments(props: &AppointmentsProps) -> Html {
         let moved = moved.setter();
         Callback::from(move |_: MouseEvent| moved.set(to))
     };
-    let choose = |weekly: bool, label: &'static str| {
+    let choose = |weekly: bool, label: &'static str, test: &'static str| {
         let (week, moved) = (week.clone(), moved.setter());
         html! {
-            <button type="button" class="chip" aria-pressed={(weekly == *week).to_string()}
+            <button type="button" class="chip" aria-pressed={(weekly == *week).to_string()} data-test={test}
                 onclick={move |_| { week.set(weekly); moved.set(0); }}>{ label }</button>
         }
     };
@@ -95,8 +95,8 @@ pub fn Appointments(props: &AppointmentsProps) -> Html {
                     </button>
                 </div>
                 <div class="chips" role="group" aria-label="How much">
-                    { choose(false, "Day") }
-                    { choose(true, "Week") }
+                    { choose(false, "Day", "appointments-day") }
+                    { choose(true, "Week", "appointments-week") }
                 </div>
             </header>
             if let Some(as_of) = as_of.filter(|_| props.offline || stale) {

@@ -10,7 +10,6 @@ use crate::{
 };
 
 /// What the banner is made of.
-#[derive(PartialEq, Properties)]
 pub struct BannerProps {
     /// Whose.
     pub view: std::rc::Rc<ConsultationView>,
@@ -21,8 +20,7 @@ pub struct BannerProps {
 }
 
 /// See the module.
-#[component]
-pub fn PatientBanner(props: &BannerProps) -> Html {
+pub fn patient_banner(props: &BannerProps) -> Html {
     let row = &props.view.row;
     let today = time::local(time::now());
     let (dispatch, details) = (props.dispatch.clone(), props.details);

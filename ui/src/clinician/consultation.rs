@@ -12,9 +12,9 @@ use yew::prelude::*;
 
 use super::{
     actions::Actions,
-    banner::PatientBanner,
+    banner::{BannerProps, patient_banner},
     composer::Composer,
-    context::Context,
+    context::{ContextProps, context},
     conversation::{ConversationPane, cannot_write},
     notice::ErrorNotice,
     shell::{Dispatch, Step},
@@ -25,7 +25,6 @@ use crate::{
 };
 
 /// What the panes are made of.
-#[derive(PartialEq, Properties)]
 pub struct ConsultationProps {
     /// Which; none when nothing is open.
     pub id: Option<ConsultationId>,
@@ -59,8 +58,7 @@ async fn read(backend: &Backend, id: &ConsultationId, limit: u32) -> Result<Whol
 const SOME: u32 = 100;
 
 /// See the module.
-#[component]
-pub fn Consultation(props: &ConsultationProps) -> Html {
+pub fn consultation(props: &ConsultationProps) -> Html {
     let Some(id) = props.id.clone() else { return nothing_open() };
     html! {
         <Open key={id.to_string()} id={id.clone()} person={props.person.clone()} revision={props.revision}
@@ -150,7 +148,7 @@ fn Open(props: &OpenProps) -> Html {
     html! {
         <>
             <main class="centre" aria-label="Consultation">
-                <PatientBanner view={view.clone()} details={props.details} dispatch={props.dispatch.clone()} />
+                { patient_banner(&BannerProps { view: view.clone(), details: props.details, dispatch: props.dispatch.clone() }) }
                 <div class="centre-top">
                     <Actions view={view.clone()} offline={props.offline} dispatch={props.dispatch.clone()} />
                     { notice }
@@ -171,7 +169,7 @@ fn Open(props: &OpenProps) -> Html {
                     </div>
                 }
             </main>
-            <Context {view} person={props.person.clone()} shown={props.details} dispatch={props.dispatch.clone()} />
+            { context(&ContextProps { view, person: props.person.clone(), shown: props.details, dispatch: props.dispatch.clone() }) }
         </>
     }
 }

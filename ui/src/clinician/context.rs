@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// What the pane is made of.
-#[derive(PartialEq, Properties)]
 pub struct ContextProps {
     /// Whose.
     pub view: Rc<ConsultationView>,
@@ -59,8 +58,7 @@ pub fn history_actor(line: &HistoryLine, me: &PersonId, patient: &PersonId) -> O
 }
 
 /// See the module.
-#[component]
-pub fn Context(props: &ContextProps) -> Html {
+pub fn context(props: &ContextProps) -> Html {
     let (view, row) = (&props.view, &props.view.row);
     let today = time::local(time::now());
     let asked = time::local(row.created_at);

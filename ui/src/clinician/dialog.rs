@@ -2,12 +2,14 @@
 
 use yew::prelude::*;
 
+use crate::dom::Listener;
+
 /// What a dialog is made of.
 #[derive(PartialEq, Properties)]
 pub struct DialogProps {
     /// What it asks.
     pub title: AttrValue,
-    /// Esc, or a press outside.
+    /// Esc, or its own button.
     pub on_close: Callback<()>,
     /// The rest.
     pub children: Html,
@@ -17,18 +19,19 @@ pub struct DialogProps {
 #[component]
 pub fn Dialog(props: &DialogProps) -> Html {
     let node = use_node_ref();
-    use_effect_with(node.clone(), |node| {
-        if let Some(dialog) = node.cast::<web_sys::HtmlDialogElement>() {
-            // It fails only when it is open already, which is what is wanted.
+    use_effect_with((node.clone(), props.on_close.clone()), |(node, on_close)| {
+        let dialog = node.cast::<web_sys::HtmlDialogElement>();
+        if let Some(dialog) = dialog.as_ref().filter(|dialog| !dialog.open()) {
+            // Modal from the start: the rest of the window waits.
             drop(dialog.show_modal());
         }
+        let on_close = on_close.clone();
+        let closed =
+            dialog.and_then(|dialog| Listener::on(dialog.into(), "close", move |_| on_close.emit(())));
+        move || drop(closed)
     });
-    let onclose = {
-        let on_close = props.on_close.clone();
-        move |_: Event| on_close.emit(())
-    };
     html! {
-        <dialog ref={node} class="dialog" {onclose} aria-labelledby="dialog-title">
+        <dialog ref={node} class="dialog" aria-labelledby="dialog-title">
             <h2 id="dialog-title">{ props.title.clone() }</h2>
             { props.children.clone() }
         </dialog>

@@ -20,8 +20,7 @@ use crate::{
 };
 
 /// The window's shape while the files open, so that nothing moves when they are.
-#[component]
-pub fn Starting() -> Html {
+pub fn starting() -> Html {
     html! {
         <div class="shell" aria-busy="true" data-test="starting">
             <div class="rail"><div class="rail-person">

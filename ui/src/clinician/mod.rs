@@ -89,12 +89,12 @@ fn Window() -> Html {
         });
     }
     let state = match state {
-        Read::Waiting => return html! { <gate::Starting /> },
+        Read::Waiting => return gate::starting(),
         Read::Failed(error) => return html! { <gate::Blocked {error} {dispatch} /> },
         Read::Here(state) => state,
     };
     match &state.stage {
-        Stage::Starting => html! { <gate::Starting /> },
+        Stage::Starting => gate::starting(),
         Stage::SignIn { accounts, error } => html! {
             <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()} {dispatch} />
         },
@@ -128,7 +128,7 @@ fn Work(props: &WorkProps) -> Html {
     let shows_one = shell.view.has_list() && shell.selected.is_some();
     html! {
         <div class={classes!("shell", shows_one.then_some("shows-one"))}>
-            <rail::Rail state={state.clone()} person={person.clone()} view={shell.view} dispatch={dispatch.clone()} />
+            { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
             <div class="work">
                 <notice::AlertBanner alerts={shell.alerts.clone()} dispatch={dispatch.clone()} />
                 if offline {
@@ -141,9 +141,14 @@ fn Work(props: &WorkProps) -> Html {
                             <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
                                 counts={state.counts} selected={shell.selected.clone()}
                                 revision={shell.revisions.lists} dispatch={dispatch.clone()} />
-                            <consultation::Consultation id={shell.selected.clone()} person={person.clone()}
-                                revision={shell.revisions.consultation} {offline} details={shell.details}
-                                dispatch={dispatch.clone()} />
+                            { consultation::consultation(&consultation::ConsultationProps {
+                                id: shell.selected.clone(),
+                                person: person.clone(),
+                                revision: shell.revisions.consultation,
+                                offline,
+                                details: shell.details,
+                                dispatch: dispatch.clone(),
+                            }) }
                         </div>
                     },
                     View::Appointments => html! {

@@ -9,8 +9,7 @@ use crate::{
     time, words,
 };
 
-/// What the rail is made of.
-#[derive(PartialEq, Properties)]
+/// What the rail is made of. A plain function, as all drawings without a state of their own: a component costs 10 kB.
 pub struct RailProps {
     /// Connection and figures.
     pub state: std::rc::Rc<ProgramState>,
@@ -55,8 +54,7 @@ pub fn outbox_words(waiting: u32, stuck: u32) -> String {
 }
 
 /// See the module.
-#[component]
-pub fn Rail(props: &RailProps) -> Html {
+pub fn rail(props: &RailProps) -> Html {
     let RailProps { state, person, view, dispatch } = props;
     let counts = state.counts;
     let entry = |to: View, glyph: Glyph, label: &'static str, test: &'static str, badge: Html| {
@@ -106,19 +104,12 @@ pub fn Rail(props: &RailProps) -> Html {
                 { entry(View::Appointments, Glyph::Calendar, "Appointments", "nav-appointments", Html::default()) }
                 { entry(View::Settings, Glyph::Settings, "Settings", "nav-settings", Html::default()) }
             </ul>
-            <Standing state={state.clone()} />
+            { standing(state) }
         </nav>
     }
 }
 
-#[derive(PartialEq, Properties)]
-struct StandingProps {
-    state: std::rc::Rc<ProgramState>,
-}
-
-#[component]
-fn Standing(props: &StandingProps) -> Html {
-    let state = &props.state;
+fn standing(state: &ProgramState) -> Html {
     let today = time::local(time::now());
     let (kind, word) = match &state.connection {
         Connection::Connecting => ("connecting", "Connecting…".to_owned()),
