@@ -7,7 +7,7 @@ mod commands;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    graphics, log,
+    automation, graphics, log,
     notifier::DesktopNotifier,
     settings,
     surroundings::{WindowSlot, surroundings},
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             tauri::async_runtime::spawn(async move { starting.start().await });
             Ok(())
         })
-        .run(tauri::generate_context!());
+        .run(automation::allow_if_asked(tauri::generate_context!()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

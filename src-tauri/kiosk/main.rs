@@ -7,7 +7,7 @@ mod commands;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    graphics, log,
+    automation, graphics, log,
     notifier::Silent,
     settings,
     surroundings::{WindowSlot, surroundings},
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     );
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(kiosk))
-        .run(tauri::generate_context!("tauri.kiosk.conf.json"));
+        .run(automation::allow_if_asked(tauri::generate_context!("tauri.kiosk.conf.json")));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -91,7 +91,7 @@ fn optimise(wasm: &Path) {
         .output()
         .is_ok_and(|output| output.status.success());
     if !done || fs::rename(&smaller, wasm).is_err() {
-        eprintln!("    wasm-opt could not read this file; it stays as it is");
+        eprintln!("    this wasm-opt is too old for the file, which stays as it is");
         fs::remove_file(&smaller).ok();
     }
 }

@@ -154,9 +154,14 @@ impl<'a> Scene<'a> {
 
     /// A picture of the whole display, with the window of the step in front.
     pub(crate) fn picture(&self, file: &Path) -> Outcome<()> {
-        self.session.ask("xdotool", &["search", "--onlyvisible", "--class", self.front, "windowactivate"]);
-        // The window manager raises the window and the window paints itself; nothing is decided by this pause.
-        std::thread::sleep(std::time::Duration::from_millis(250));
+        let window = if self.front == "chatehr-kiosk" { &self.kiosk } else { &self.clinician };
+        if let Some(window) = window {
+            self.session
+                .ask("xdotool", &["search", "--onlyvisible", "--class", self.front, "windowactivate"]);
+            window.painted()?;
+            // From the window to the display; nothing is decided by this pause.
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
         self.session.picture(file)
     }
 }

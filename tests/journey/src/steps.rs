@@ -73,6 +73,15 @@ fn appointments(scene: &mut Scene<'_>) -> Outcome<()> {
 }
 
 fn request(scene: &mut Scene<'_>) -> Outcome<()> {
+    // What waited before the physician came has alerted already; it is put aside, to see what this request does.
+    let window = scene.clinician()?;
+    wait_for("the earlier alerts are put aside", || {
+        if window.all(&test("alert-banner"))?.is_empty() {
+            return Ok(Some(()));
+        }
+        window.press(&test("alert-later")).map(|()| None)
+    })?;
+    scene.session.ask("dunstctl", &["close-all"]);
     scene.notified = notification::all(scene.session.notifications())?.len();
     scene.open_kiosk()?;
     let words = format!("Pressure in my chest since this morning. {}", scene.patient_words);

@@ -164,6 +164,13 @@ impl Window {
         })
     }
 
+    /// Waits until the window has painted what it shows now.
+    pub(crate) fn painted(&self) -> Outcome<()> {
+        let script =
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(1)))";
+        self.ask("POST", "/execute/async", Some(&json!({"script": script, "args": []}))).map(drop)
+    }
+
     fn find(&self, selector: &str) -> Outcome<Value> {
         self.ask("POST", "/element", Some(&json!({"using": "css selector", "value": selector})))
     }
