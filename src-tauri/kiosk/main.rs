@@ -14,7 +14,7 @@ use chatehr_desktop::{
 };
 use chatehr_engine::Kiosk;
 
-/// The window's label, in tauri.kiosk.conf.json and in its capability.
+/// The window's label, in its tauri.conf.json and in its capability.
 const WINDOW: &str = "kiosk";
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     );
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(kiosk))
-        .run(automation::allow_if_asked(tauri::generate_context!("tauri.kiosk.conf.json")));
+        .run(automation::allow_if_asked(tauri::generate_context!("src-tauri/kiosk/tauri.conf.json")));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -67,14 +67,27 @@ fn build_one(window: &str) -> Outcome<()> {
     }
     let mut files = BTreeMap::new();
     gather(&bundle, &mut files)?;
+    let sheets = build.join("sheets").join(window);
+    mark_sheets(window, &sheets)?;
+    gather(&sheets, &mut files)?;
     gather(&root().join("ui/static").join(window), &mut files)?;
+    lay_out(&files, &root().join("target/ui/dist").join(window))
+}
+
+/// Copies a window's style sheets, each with a line that names the window.
+///
+/// Tauri keeps embedded files under the hash of their content, and both programs are compiled at the same time into
+/// one directory: of two equal files, the second compiler can read what the first has half written.
+fn mark_sheets(window: &str, to: &Path) -> Outcome<()> {
+    fs::create_dir_all(to).map_err(|error| cannot("be made", to, &error))?;
     for sheet in ["tokens.css", "base.css", &format!("{window}.css")] {
         let file = root().join("ui/styles").join(sheet);
-        if file.is_file() {
-            files.insert(PathBuf::from(sheet), file);
-        }
+        let text = fs::read_to_string(&file).map_err(|error| cannot("be read", &file, &error))?;
+        let place = to.join(sheet);
+        fs::write(&place, format!("{text}\n/* {window} */\n"))
+            .map_err(|error| cannot("be written", &place, &error))?;
     }
-    lay_out(&files, &root().join("target/ui/dist").join(window))
+    Ok(())
 }
 
 /// Debian's wasm-opt is old and may not know a newer instruction: then the file stays as it is.
