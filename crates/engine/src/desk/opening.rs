@@ -137,10 +137,11 @@ impl Inner {
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client.with_session(&session.token);
         let open = Arc::new(Open { person: person.clone(), vault, server });
+        let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
             connection: Connection::Connecting,
-            notifications: self.state().notifications.clone(),
+            notifications,
             open: Some(open.clone()),
             blocked_session: None,
             tasks: Vec::new(),

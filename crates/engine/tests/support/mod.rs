@@ -1,7 +1,7 @@
 //! A clinic to test against: the real server on a loopback port, real encrypted files in a directory of their own,
 //! the real keyring of the test session. Only the clock's hands and the desktop's notifications are ours.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files that each use a part")]
 
 use std::{
     net::SocketAddr,
