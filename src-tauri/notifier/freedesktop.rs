@@ -45,7 +45,8 @@ impl Notifier for DesktopNotifier {
                         if !matches!(response, NotificationResponse::Closed(_)) {
                             clicked();
                         }
-                    }) => {}
+                    // Not every desktop takes a clicked notification away by itself.
+                    }) => handle.close_async().await,
                     // A sender that is gone, as a test alert's, takes nothing away.
                     Ok(()) = taken_away => handle.close_async().await,
                 }

@@ -30,6 +30,10 @@ pub struct ActionsProps {
     pub view: Rc<ConsultationView>,
     /// Why responsibility cannot change hands now.
     pub offline: bool,
+    /// It has left this person's view: what is shown is how it stood, and nothing can be done with it.
+    pub left: bool,
+    /// What else is wrong, shown unless the last action went wrong: that is what the person wants to know first.
+    pub notice: Option<Html>,
     /// Told when something was done.
     pub dispatch: Dispatch,
 }
@@ -69,7 +73,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let view = &props.view;
     let row = &view.row;
     let title = use_clock(row.clone(), pressing);
-    let can = |action: Action| view.actions.contains(&action);
+    let can = |action: Action| !props.left && view.actions.contains(&action);
     let pending = row.status == ConsultationStatus::Pending;
 
     let run = {
@@ -132,7 +136,16 @@ pub fn Actions(props: &ActionsProps) -> Html {
             html! { <ErrorNotice {error} on_dismiss={Callback::from(move |()| doing.dismiss())} /> }
         })
     };
-    let bar = if pending {
+    let bar = if props.left {
+        html! {
+            <section class="action-bar routine" aria-label="Next step">
+                <div class="action-words">
+                    <strong>{ "No longer in your list" }</strong>
+                    <span>{ "What you see is how it stood last." }</span>
+                </div>
+            </section>
+        }
+    } else if pending {
         html! {
             <section class={classes!("action-bar", urgency_class(&row.urgency))} aria-label="Decide">
                 <div class="action-words">
@@ -167,7 +180,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
     html! {
         <>
             { bar }
-            { error }
+            { error.or_else(|| props.notice.clone()) }
             if *asking == Asking::Decline { <DeclineDialog on_close={close.clone()} on_decline={decline} /> }
             if *asking == Asking::Complete {
                 <Dialog title="Complete this consultation?" on_close={close}>

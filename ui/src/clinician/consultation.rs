@@ -4,8 +4,8 @@
 use std::{cell::Cell, rc::Rc};
 
 use chatehr_contract::{
-    ConsultationId, ConsultationRef, ConsultationView, Conversation, ConversationRequest, ErrorReport,
-    Person, command::clinician as command,
+    ConsultationId, ConsultationRef, ConsultationView, Conversation, ConversationRequest, ErrorCode,
+    ErrorReport, Person, command::clinician as command,
 };
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -121,8 +121,11 @@ fn Open(props: &OpenProps) -> Html {
         let dispatch = props.dispatch.clone();
         move |_| dispatch.dispatch(Step::CloseConsultation)
     };
+    let left = error.as_ref().is_some_and(|error| error.code == ErrorCode::NotFound);
     let notice = (*error).clone().map(|error| {
-        html! { <div class="centre-notice"><ErrorNotice {error} on_again={Some(on_again)} /></div> }
+        // What has left does not come back by asking again.
+        let on_again = (!left).then_some(on_again);
+        html! { <div class="centre-notice"><ErrorNotice {error} {on_again} /></div> }
     });
     let Some(Whole { view, conversation }) = (*whole).clone() else {
         return html! {
@@ -150,12 +153,12 @@ fn Open(props: &OpenProps) -> Html {
             <main class="centre" aria-label="Consultation">
                 { patient_banner(&BannerProps { view: view.clone(), details: props.details, dispatch: props.dispatch.clone() }) }
                 <div class="centre-top">
-                    <Actions view={view.clone()} offline={props.offline} dispatch={props.dispatch.clone()} />
-                    { notice }
+                    <Actions view={view.clone()} offline={props.offline} {left} {notice}
+                        dispatch={props.dispatch.clone()} />
                 </div>
                 <ConversationPane view={view.clone()} {conversation} person={props.person.clone()} {on_older}
                     dispatch={props.dispatch.clone()} />
-                if view.may_write {
+                if view.may_write && !left {
                     <Composer id={view.row.id.clone()} {to} draft={view.draft.clone()} offline={props.offline}
                         dispatch={props.dispatch.clone()} />
                 } else {

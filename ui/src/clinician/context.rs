@@ -138,8 +138,9 @@ pub fn context(props: &ContextProps) -> Html {
                             <li key={earlier.id.to_string()}>
                                 <button type="button" onclick={move |_| dispatch.dispatch(Step::Open(id.clone()))}>
                                     <span class="hint">{ time::local(earlier.created_at).date(today) }</span>
-                                    <span>{ earlier.summary.clone() }
-                                        <span class="hint">{ format!(" {}", words::consultation_status(&earlier.status)) }</span>
+                                    <span>
+                                        <span class="earlier-summary">{ earlier.summary.clone() }</span>
+                                        <span class="hint">{ words::consultation_status(&earlier.status) }</span>
                                     </span>
                                 </button>
                             </li>

@@ -80,7 +80,7 @@ pub fn rail(props: &RailProps) -> Html {
     };
     let mine_badge = if counts.unread > 0 {
         html! {
-            <span class="badge bright">
+            <span class="badge bright" title="Unread messages">
                 { words::figure(counts.unread) }<span class="visually-hidden">{ " unread messages" }</span>
             </span>
         }

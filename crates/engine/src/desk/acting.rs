@@ -203,10 +203,14 @@ impl Inner {
             }
             error => report::client(error),
         };
-        if matches!(error, ClientError::Conflict { .. } | ClientError::NotFound | ClientError::Forbidden)
-            && let Err(error) = self.refresh_consultation(open, id, true).await
-        {
-            tracing::warn!(%error, "The present state is fetched later.");
+        if matches!(error, ClientError::Conflict { .. } | ClientError::NotFound | ClientError::Forbidden) {
+            // Apart: who has it is known already, and the person is waiting to be told.
+            let (inner, open, id) = (self.clone(), open.clone(), id.clone());
+            tokio::spawn(async move {
+                if let Err(error) = inner.refresh_consultation(&open, &id, true).await {
+                    tracing::warn!(%error, "The present state is fetched later.");
+                }
+            });
         }
         Err(told)
     }

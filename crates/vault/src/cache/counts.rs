@@ -16,7 +16,7 @@ use crate::{
 
 impl Vault {
     /// The figures for this person, who takes from these pools. Unread counts what others wrote in this person's
-    /// consultations, open and closed.
+    /// open consultations since this person last wrote or read there.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -33,8 +33,8 @@ impl Vault {
                 .prepare_cached(&format!("SELECT count(*) FROM consultation WHERE {MINE}"))?
                 .query_row(params![person.as_str(), pools], |row| row.get(0))?;
             let mut unread = 0;
-            let mut own = cache.prepare_cached("SELECT id FROM consultation WHERE physician_id = ?1")?;
-            let mut rows = own.query([person.as_str()])?;
+            let mut own = cache.prepare_cached(&format!("SELECT id FROM consultation WHERE {MINE}"))?;
+            let mut rows = own.query(params![person.as_str(), pools])?;
             while let Some(row) = rows.next()? {
                 let id = ConsultationId::new(row.get::<_, String>(0)?);
                 unread += count_unread(cache, &id, person, marks.get(&id).copied())?;
@@ -43,7 +43,7 @@ impl Vault {
         })
     }
 
-    /// How many messages of others in this consultation are newer than what this person has read.
+    /// How many messages of others in this consultation are newer than what this person has read or written.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -53,8 +53,10 @@ impl Vault {
     }
 }
 
+/// Who has answered has read what stood before: a new workstation, which has no marks yet, shows what is new.
 pub(super) const UNREAD: &str = "SELECT count(*) FROM message
-     WHERE consultation_id = ?1 AND at > ?2 AND from_id <> ?3 AND kind <> 'system'";
+     WHERE consultation_id = ?1 AND from_id <> ?3 AND kind <> 'system' AND at > max(?2, coalesce(
+         (SELECT max(at) FROM message WHERE consultation_id = ?1 AND from_id = ?3), ?2))";
 
 /// A message of the server itself has no author to answer, so it is not counted.
 fn count_unread(
