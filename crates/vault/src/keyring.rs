@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use keyring_core::{Entry, Error as StoreError};
+use keyring::Error as StoreError;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{key::VaultKey, vault::Vault};
@@ -197,23 +197,17 @@ fn text(bytes: Vec<u8>) -> Result<Zeroizing<String>, KeyringError> {
 
 /// A fresh connection each time: one that broke, or that hangs at a prompt, must not stand in the next one's way.
 #[cfg(target_os = "linux")]
-fn store(service: &str, entry: &str) -> Result<Entry, KeyringError> {
+fn store(service: &str, entry: &str) -> Result<keyring_core::Entry, KeyringError> {
     use keyring_core::api::CredentialStoreApi;
     // Connecting fails where there is no bus, or nobody on it who keeps secrets.
     let store = zbus_secret_service_keyring_store::Store::new().map_err(|_| KeyringError::Missing)?;
     Ok(store.build(service, entry, None)?)
 }
 
-#[cfg(windows)]
-fn store(service: &str, entry: &str) -> Result<Entry, KeyringError> {
-    use keyring_core::api::CredentialStoreApi;
-    let store = windows_native_keyring_store::Store::new().map_err(|_| KeyringError::Missing)?;
-    Ok(store.build(service, entry, None)?)
-}
-
-#[cfg(not(any(target_os = "linux", windows)))]
-fn store(_service: &str, _entry: &str) -> Result<Entry, KeyringError> {
-    Err(KeyringError::Missing)
+/// Elsewhere there is no connection that could break: the system itself keeps the secrets.
+#[cfg(not(target_os = "linux"))]
+fn store(service: &str, entry: &str) -> Result<keyring::Entry, KeyringError> {
+    Ok(keyring::Entry::new(service, entry)?)
 }
 
 impl From<StoreError> for KeyringError {
@@ -235,7 +229,7 @@ impl From<StoreError> for KeyringError {
 mod tests {
     use std::{sync::mpsc, time::Duration};
 
-    use super::{Keyring, KeyringError, bounded};
+    use super::{Keyring, KeyringError, StoreError, bounded};
 
     #[test]
     fn a_keyring_that_never_answers_counts_as_locked() {
@@ -256,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_error_never_carries_what_the_keyring_holds() {
-        let error = KeyringError::from(keyring_core::Error::BadEncoding(b"secret".to_vec()));
+        let error = KeyringError::from(StoreError::BadEncoding(b"secret".to_vec()));
         let shown = format!("{error:?} {error}");
         assert!(!shown.contains("secret") && !shown.contains("115, 101"), "{shown}");
     }

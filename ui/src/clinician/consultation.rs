@@ -164,7 +164,8 @@ fn Open(props: &OpenProps) -> Html {
                 } else {
                     <div class="composer-dock">
                         <p class="cannot-write" data-test="cannot-write">
-                            <Icon glyph={Glyph::Lock} />{ cannot_write(&view) }
+                            <Icon glyph={Glyph::Lock} />
+                            { if left { "It is no longer in your list, so nothing can be written here.".into() } else { cannot_write(&view) } }
                         </p>
                         if !view.draft.is_empty() {
                             <p class="hint kept-draft">{ format!("Your draft is kept: “{}”", view.draft) }</p>
