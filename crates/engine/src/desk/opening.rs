@@ -255,9 +255,14 @@ impl Inner {
 }
 
 impl Workstation {
+    /// The accounts that this program has a place for.
     async fn offered_accounts(&self) -> Result<Vec<Account>, chatehr_client::ClientError> {
-        let health = self.client.health().await?;
-        if health.has("test-sign-in") { self.client.accounts().await } else { Ok(Vec::new()) }
+        if !self.client.health().await?.has("test-sign-in") {
+            return Ok(Vec::new());
+        }
+        let mut accounts = self.client.accounts().await?;
+        accounts.retain(|account| account.role == Role::Physician);
+        Ok(accounts)
     }
 
     async fn remembered_session(&self) -> Result<Option<Session>, KeyringError> {
