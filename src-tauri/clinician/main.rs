@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         settings::gather(),
         surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
     );
-    let starting = desk.clone();
+    let (starting, ending) = (desk.clone(), desk.clone());
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(desk))
         .setup(move |app| {
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             Ok(())
         })
         .run(automation::allow_if_asked(tauri::generate_context!()));
+    ending.close();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -27,6 +27,11 @@ impl Desk {
         self.inner.start().await;
     }
 
+    /// Ends everything that goes on and closes the files, for the end of the program. The session stays.
+    pub fn close(&self) {
+        self.inner.close(Stage::Starting);
+    }
+
     /// Signs in with a test account's code.
     ///
     /// # Errors
