@@ -33,7 +33,11 @@ pub(crate) fn test() -> Outcome<()> {
     }
     eprintln!("\n  everything took {:.0} s", began.elapsed().as_secs_f64());
     println!("{} passed, {} failed", figures.passed, figures.failed);
-    if figures.failed == 0 { Ok(()) } else { Err(Failure::new("not everything passed")) }
+    if figures.failed > 0 {
+        // The figures are the last line, so nothing is said after them.
+        std::process::exit(1);
+    }
+    Ok(())
 }
 
 fn all(figures: &mut Figures) -> Outcome<()> {
