@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             Ok(())
         })
         .run(automation::allow_if_asked(tauri::generate_context!()));
-    ending.close();
+    tauri::async_runtime::block_on(ending.close());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

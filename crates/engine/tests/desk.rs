@@ -149,7 +149,7 @@ async fn with_the_server_gone_the_desk_opens_from_its_files() {
     let first = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let appointments = first.desk.appointments(range).await.unwrap().rows;
     assert!(appointments.len() > 5);
-    first.desk.close();
+    first.desk.close().await;
     clinic.stop().await;
 
     let again = Bench::new(clinic.settings(data.path()), Desktop::default());
@@ -194,7 +194,7 @@ async fn a_damaged_cache_is_put_aside_on_request_and_what_waits_survives() {
     bench.until_offline().await;
     let words = SendMessage { consultation_id: made.id.clone(), text: "Lie down, please.".to_owned() };
     bench.desk.send(&words).await.unwrap();
-    bench.desk.close();
+    bench.desk.close().await;
 
     let person = std::fs::read_dir(data.path().join("people")).unwrap().next().unwrap().unwrap().path();
     for name in ["cache.db", "cache.db-wal"] {

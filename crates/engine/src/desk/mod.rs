@@ -18,7 +18,7 @@ use chatehr_contract::{
 };
 use chatehr_seal::legacy::LegacySecret;
 use chatehr_vault::{Vault, VaultError, keyring::Keyring};
-use tokio::{sync::Notify, task::AbortHandle};
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{Alert, Alerts, Settings, SettingsError, Surroundings, report};
 
@@ -63,7 +63,7 @@ struct Now {
     /// Whose files could not be opened, for trying again.
     blocked_session: Option<Session>,
     /// Tasks of the present stage; ended when it ends.
-    tasks: Vec<AbortHandle>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// An open desk.

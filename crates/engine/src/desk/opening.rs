@@ -13,7 +13,7 @@ use chatehr_vault::{
     keyring::{self, KeyringError},
 };
 use sha2::{Digest, Sha256};
-use tokio::time;
+use tokio::{task::JoinHandle, time};
 
 use super::{Desk, Inner, Now, Open, Workstation};
 use crate::report;
@@ -28,8 +28,14 @@ impl Desk {
     }
 
     /// Ends everything that goes on and closes the files, for the end of the program. The session stays.
-    pub fn close(&self) {
+    pub async fn close(&self) {
+        let tasks = std::mem::take(&mut self.inner.state().tasks);
         self.inner.close(Stage::Starting);
+        for task in tasks {
+            task.abort();
+            // An aborted task's error says just that.
+            drop(task.await);
+        }
     }
 
     /// Signs in with a test account's code.
@@ -151,9 +157,19 @@ impl Inner {
             blocked_session: None,
             tasks: Vec::new(),
         });
-        let keeping = tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())).abort_handle();
-        let sending = tokio::spawn(Inner::keep_sending(self.clone(), open)).abort_handle();
-        self.state().tasks = vec![keeping, sending];
+        let tasks = [
+            tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())),
+            tokio::spawn(Inner::keep_sending(self.clone(), open.clone())),
+        ];
+        {
+            let mut state = self.state();
+            if state.open.as_ref().is_some_and(|now| Arc::ptr_eq(now, &open)) {
+                state.tasks.extend(tasks);
+            } else {
+                // One of them has ended the session already.
+                tasks.iter().for_each(JoinHandle::abort);
+            }
+        }
         self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
     }
 
@@ -218,11 +234,10 @@ impl Inner {
         self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
     }
 
+    /// Goes to another state of things and ends what belonged to the one before.
     fn replace(&self, next: Now) {
         let before = std::mem::replace(&mut *self.state(), next);
-        for task in before.tasks {
-            task.abort();
-        }
+        before.tasks.iter().for_each(JoinHandle::abort);
     }
 
     /// Asks the server which accounts it offers, until it answers or the stage is another.
@@ -254,7 +269,7 @@ impl Inner {
                 let _woken = time::timeout(SIGN_IN_RETRY, inner.try_again.notified()).await;
             }
         };
-        let task = tokio::spawn(asking).abort_handle();
+        let task = tokio::spawn(asking);
         self.state().tasks.push(task);
     }
 }
