@@ -1,6 +1,12 @@
 //! Each way that opening can fail is a state with a sentence; none is a blank window, and nothing is sent to a
 //! stranger.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod support;
 

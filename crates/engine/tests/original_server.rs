@@ -1,6 +1,12 @@
 //! A server that has none of what we add: no events, no directory, and words of its own. Made here by hand, because
 //! ours cannot be made to lack them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 mod support;
 

@@ -195,6 +195,8 @@ pub fn Blocked(props: &BlockedProps) -> Html {
         Callback::from(move |_: MouseEvent| asking.set(value))
     };
     let damaged = error.code == ErrorCode::CacheDamaged;
+    // Settings and the program itself are read at a start alone, so asking again would only promise.
+    let needs_new_start = matches!(error.code, ErrorCode::BadConfiguration | ErrorCode::FromNewerVersion);
     html! {
         <main class="gate" data-test="blocked" data-code={error.code.as_str()}>
             <div class="gate-card">
@@ -209,11 +211,13 @@ pub fn Blocked(props: &BlockedProps) -> Html {
                         <button type="button" class="button primary" disabled={doing.busy()} onclick={ask(true)}
                             data-test="rebuild">{ "Rebuild…" }</button>
                     }
-                    <button type="button" class={classes!("button", (!damaged).then_some("primary"))}
-                        disabled={doing.busy()} onclick={try_again} data-test="try-again">
-                        if doing.busy() { <span class="spinner" /> }
-                        { "Try again" }
-                    </button>
+                    if !needs_new_start {
+                        <button type="button" class={classes!("button", (!damaged).then_some("primary"))}
+                            disabled={doing.busy()} onclick={try_again} data-test="try-again">
+                            if doing.busy() { <span class="spinner" /> }
+                            { "Try again" }
+                        </button>
+                    }
                 </div>
                 <p class="hint gate-foot">
                     { format!("For your administrator: {}", error.code.as_str()) }

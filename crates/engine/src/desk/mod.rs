@@ -10,7 +10,7 @@ mod opening;
 mod sending;
 mod views;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use chatehr_client::{Client, SignedIn};
 use chatehr_contract::{
@@ -71,6 +71,10 @@ struct Open {
     person: Person,
     vault: Vault,
     server: SignedIn,
+    /// For opening the files anew.
+    session: Session,
+    /// Where damage is told.
+    inner: Weak<Inner>,
 }
 
 impl Open {
@@ -81,7 +85,15 @@ impl Open {
     ) -> Result<T, ErrorReport> {
         let vault = self.vault.clone();
         match tokio::task::spawn_blocking(move || question(&vault)).await {
-            Ok(answer) => answer.map_err(|error| report::vault(&error)),
+            Ok(answer) => answer.map_err(|error| {
+                let report = report::vault(&error);
+                if matches!(report.code, ErrorCode::CacheDamaged | ErrorCode::LedgerDamaged)
+                    && let Some(inner) = self.inner.upgrade()
+                {
+                    inner.block(self, report.clone());
+                }
+                report
+            }),
             Err(error) => Err(report::internal(&error)),
         }
     }

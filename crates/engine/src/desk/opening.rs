@@ -140,14 +140,15 @@ impl Inner {
 
     fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, vault: Vault) {
         let person = Person {
-            id: session.id,
-            name: session.name,
-            role: session.role,
-            specialties: session.specialties,
+            id: session.id.clone(),
+            name: session.name.clone(),
+            role: session.role.clone(),
+            specialties: session.specialties.clone(),
         };
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client.with_session(&session.token);
-        let open = Arc::new(Open { person: person.clone(), vault, server });
+        let open =
+            Arc::new(Open { person: person.clone(), vault, server, session, inner: Arc::downgrade(self) });
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
@@ -217,6 +218,15 @@ impl Inner {
         };
         tokio::spawn(forgetting);
         self.offer_sign_in();
+    }
+
+    /// Damage that shows only while the desk is open has the same way out as at a start.
+    pub(super) fn block(&self, open: &Open, error: ErrorReport) {
+        let present = self.state().open.as_ref().is_some_and(|now| std::ptr::eq(Arc::as_ptr(now), open));
+        if present {
+            self.close(Stage::Blocked { error });
+            self.state().blocked_session = Some(open.session.clone());
+        }
     }
 
     /// Closes whatever is open and goes to a stage without files.

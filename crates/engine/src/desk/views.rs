@@ -53,11 +53,11 @@ impl Desk {
                     program.outbox_waiting =
                         u32::try_from(outbox.len().saturating_sub(stuck)).unwrap_or(u32::MAX);
                 }
-                // Damage that shows only now: the same way out as at start.
-                Err(error) if matches!(error.code, ErrorCode::CacheDamaged | ErrorCode::LedgerDamaged) => {
-                    program.stage = Stage::Blocked { error };
+                Err(error) => {
+                    tracing::warn!(code = error.code.as_str(), "The figures cannot be read.");
+                    // Damage that shows only now has put the desk into another stage.
+                    program.stage = self.inner.state().stage.clone();
                 }
-                Err(error) => tracing::warn!(code = error.code.as_str(), "The figures cannot be read."),
             }
         }
         program

@@ -2,7 +2,11 @@
 //! the real keyring of the test session. Only the clock's hands and the desktop's notifications are ours.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files that each use a part")]
-#![allow(clippy::print_stderr, clippy::disallowed_methods, reason = "a test tells what it leaves out, and has no clock to be given")]
+#![allow(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test tells what it leaves out, and has no clock to be given"
+)]
 
 use std::{
     net::SocketAddr,
