@@ -17,7 +17,10 @@
 )]
 
 mod canary;
+mod hostile;
 mod http;
+mod meddler;
+mod misfortunes;
 mod notification;
 mod process;
 mod record;
@@ -26,10 +29,13 @@ mod scene;
 mod server;
 mod session;
 mod steps;
+mod stranger;
 mod webdriver;
+mod workplace;
 
 use std::{fmt, path::PathBuf};
 
+pub use misfortunes::suffer;
 pub use process::{Running, on_path, tied};
 pub use record::{Step, StepOutcome};
 pub use server::Server;

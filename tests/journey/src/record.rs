@@ -1,6 +1,7 @@
 //! What was walked: each step with its outcome, its time and a picture.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -73,10 +74,11 @@ impl Record {
         step
     }
 
-    /// Writes `journey.json` and returns the steps.
+    /// Writes `<name of the directory>.json` and returns the steps.
     pub(crate) fn finish(self) -> Outcome<Vec<Step>> {
         let list: Vec<Value> = self.steps.iter().map(Step::to_json).collect();
-        let file = self.directory.join("journey.json");
+        let name = self.directory.file_name().unwrap_or_else(|| OsStr::new("steps"));
+        let file = self.directory.join(name).with_extension("json");
         fs::write(&file, format!("{:#}\n", Value::Array(list)))
             .map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))?;
         Ok(self.steps)
@@ -141,8 +143,11 @@ mod tests {
         let steps = record.finish().unwrap();
         assert_eq!(steps[1].outcome, StepOutcome::Failed("it rained".to_owned()));
         assert_eq!(steps[2].outcome, StepOutcome::NotReached);
-        let written: serde_json::Value =
-            serde_json::from_str(&std::fs::read_to_string(directory.join("journey.json")).unwrap()).unwrap();
+        let written: serde_json::Value = serde_json::from_str(
+            &std::fs::read_to_string(directory.join(directory.file_name().unwrap()).with_extension("json"))
+                .unwrap(),
+        )
+        .unwrap();
         assert_eq!(written[1]["why"], "it rained");
         assert_eq!(written[2]["outcome"], "not reached");
         std::fs::remove_dir_all(directory).unwrap();

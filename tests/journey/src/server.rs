@@ -9,6 +9,25 @@ use crate::{
     process::{Running, tied},
 };
 
+/// What only the server and its workstations know. A server that is to open what an earlier one wrote needs the same.
+#[derive(Clone)]
+pub(crate) struct Secrets {
+    key: String,
+    root: String,
+}
+
+impl Secrets {
+    /// New ones.
+    pub(crate) fn new() -> Outcome<Self> {
+        Ok(Self { key: secret()?, root: secret()? })
+    }
+
+    /// What a workstation must know.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 /// A running `chatehr-server mock`.
 #[derive(Debug)]
 pub struct Server {
@@ -22,20 +41,31 @@ impl Server {
     ///
     /// Secrets go by the environment: arguments can be read by every user of the machine.
     pub fn start(program: &Path, more: &[&str], log: &Path) -> Outcome<Self> {
-        let key = secret()?;
+        Self::start_at(program, 0, &Secrets::new()?, more, log)
+    }
+
+    /// The same at a port and with secrets that are known before.
+    pub(crate) fn start_at(
+        program: &Path,
+        port: u16,
+        secrets: &Secrets,
+        more: &[&str],
+        log: &Path,
+    ) -> Outcome<Self> {
         let mut command = tied(program);
         command
-            .args(["mock", "--listen", "127.0.0.1:0", "--seed", "demo"])
+            .args(["mock", "--seed", "demo", "--listen"])
+            .arg(format!("127.0.0.1:{port}"))
             .args(more)
-            .env("CHATEHR_API_KEY", &key)
-            .env("CHATEHR_ROOT_SECRET", secret()?);
+            .env("CHATEHR_API_KEY", &secrets.key)
+            .env("CHATEHR_ROOT_SECRET", &secrets.root);
         let (running, line) = Running::start_and_read("chatehr-server", command, log)?;
         let port = line
             .strip_prefix("chatehr-server listening on http://127.0.0.1:")
             .and_then(|rest| rest.strip_suffix("/v1"))
             .and_then(|port| port.parse().ok())
             .ok_or_else(|| Failure::new(format!("the server did not say where it listens, but: {line}")))?;
-        Ok(Self { running, port, key })
+        Ok(Self { running, port, key: secrets.key.clone() })
     }
 
     /// Where it listens.

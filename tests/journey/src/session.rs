@@ -69,6 +69,14 @@ impl Session {
                 running: Vec::new(),
             });
         }
+        let mut session = Self::bare(root)?;
+        session.start_keyring()?;
+        session.start_notifications()?;
+        Ok(session)
+    }
+
+    /// A session of its own with a display and a bus, but nobody who keeps secrets or shows notifications.
+    pub(crate) fn bare(root: &Path) -> Outcome<Self> {
         for (program, package) in PROGRAMS {
             if on_path(program).is_none() {
                 return Err(Failure::new(format!("{program} is missing (Debian package {package})")));
@@ -88,8 +96,6 @@ impl Session {
         prepare(&home, &runtime)?;
         session.start_display(&home)?;
         session.start_bus(&home, &runtime)?;
-        session.start_keyring(&home)?;
-        session.start_notifications(&home)?;
         Ok(session)
     }
 
@@ -187,14 +193,16 @@ impl Session {
         Ok(())
     }
 
-    fn start_keyring(&mut self, home: &Path) -> Outcome<()> {
+    /// Brings the keyring up, unlocked.
+    pub(crate) fn start_keyring(&mut self) -> Outcome<()> {
+        let home = self.home.clone();
         let mut command = self.command("gnome-keyring-daemon");
         command.args(["--foreground", "--unlock", "--components=secrets"]);
         let mut keyring =
             Running::start_with_input("gnome-keyring-daemon", command, &home.join("log/keyring.log"), b"\n")?;
         keyring.until(|| self.is_on_bus("org.freedesktop.secrets"))?;
         self.running.push(keyring);
-        self.prove_keyring(home)
+        self.prove_keyring(&home)
     }
 
     /// A keyring that is there but locked would hang every program on a prompt that nobody sees.
@@ -211,7 +219,8 @@ impl Session {
         if kept { Ok(()) } else { Err(Failure::new("the session's keyring is locked: it keeps no secret")) }
     }
 
-    fn start_notifications(&mut self, home: &Path) -> Outcome<()> {
+    fn start_notifications(&mut self) -> Outcome<()> {
+        let home = self.home.clone();
         let configuration = home.join("dunstrc");
         write(&configuration, DUNST)?;
         let mut command = self.command("dunst");

@@ -171,6 +171,13 @@ impl Window {
         self.ask("POST", "/execute/async", Some(&json!({"script": script, "args": []}))).map(drop)
     }
 
+    /// Ends the program as a power cut would: it is told nothing and tidies nothing up.
+    pub(crate) fn kill(self) {
+        for id in descendants(self.driver.id()) {
+            Command::new("kill").arg("-KILL").arg(id.to_string()).status().ok();
+        }
+    }
+
     fn find(&self, selector: &str) -> Outcome<Value> {
         self.ask("POST", "/element", Some(&json!({"using": "css selector", "value": selector})))
     }
@@ -197,7 +204,8 @@ fn id_of(element: &Value) -> Outcome<&str> {
     element.get(ELEMENT).and_then(Value::as_str).ok_or_else(|| Failure::new("the driver named no element"))
 }
 
-fn free_port() -> Outcome<u16> {
+/// A port that nobody uses now.
+pub(crate) fn free_port() -> Outcome<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
