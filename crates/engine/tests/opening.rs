@@ -142,3 +142,32 @@ async fn signing_out_leaves_the_files_and_asks_for_a_sign_in() {
     again.desk.sign_in(OKAFOR).await.unwrap();
     assert!(matches!(again.desk.state().await.stage, Stage::Ready { .. }), "the files still open");
 }
+
+/// Turns bytes over, as a failing disk would.
+fn spoil(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    for byte in bytes.iter_mut().skip(64).step_by(97) {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_shows_while_the_desk_is_open_has_the_same_way_out_as_at_start() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
+    let person = std::fs::read_dir(data.path().join("people")).unwrap().next().unwrap().unwrap().path();
+    for name in ["cache.db", "cache.db-wal"] {
+        spoil(&person.join(name));
+    }
+    // What happens next is written down, and then everything is read anew.
+    clinic.request(Urgency::Urgent, "Palpitations since breakfast").await;
+    let damaged = |state: &ProgramState| matches!(&state.stage, Stage::Blocked { error } if error.code == ErrorCode::CacheDamaged);
+    bench.until("the damage is named", damaged).await;
+    bench.desk.rebuild_cache().await.unwrap();
+    bench.until_online().await;
+    assert!(bench.queue().await.len() >= 5, "everything is fetched again");
+}

@@ -6,7 +6,7 @@ use chatehr_contract::{
     Action, Appointment, AppointmentPage, AppointmentRange, AppointmentRow, Consultation, ConsultationId,
     ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
     ConversationRequest, Delivery, ErrorCode, ErrorReport, HistoryLine, MessageBody, MessageKind,
-    MessageView, Patient, Person, PersonId, PersonLabel, Physician, ProgramState, Stage,
+    MessageView, Patient, Person, PersonId, PersonLabel, Physician, ProgramState,
 };
 use chatehr_vault::{ListQuery, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
 
