@@ -1,8 +1,9 @@
-//! Life in a demonstration: requests that patients file while one watches. The first is urgent and comes at once.
+//! Life in a demonstration: requests that patients file while one watches. The first is urgent and comes at once; when
+//! the first physician begins to watch only after that, an urgent one comes soon for them too.
 
 use std::{sync::Arc, time::Duration};
 
-use chatehr_contract::{ConsultationId, NewConsultation, Role};
+use chatehr_contract::{ConsultationId, NewConsultation, Role, SpecialtyCode, Urgency};
 use serde_json::Map;
 use tokio::sync::watch;
 
@@ -22,17 +23,37 @@ const THEN: (u32, u32) = (45, 90);
 
 /// Files one request after the other until the server stops.
 pub(crate) async fn live(store: Arc<Store>, sources: Sources, mut stopping: watch::Receiver<bool>) {
-    for n in 0.. {
-        let (least, most) = if n == 0 { FIRST } else { THEN };
-        let seconds = sources.between(least, most).unwrap_or(most);
+    let draw = |(least, most): (u32, u32)| sources.between(least, most).unwrap_or(most);
+    let (mut n, mut seconds, mut watched) = (0, draw(FIRST), false);
+    loop {
         tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => return,
-            () = tokio::time::sleep(Duration::from_secs(u64::from(seconds))) => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        if !watched && store.is_heard() {
+            watched = true;
+            n = next_urgent(n);
+            seconds = draw(FIRST);
+        }
+        seconds = seconds.saturating_sub(1);
+        if seconds > 0 {
+            continue;
         }
         if let Err(Problem::Internal(error)) = file(&store, &sources, n).await {
             tracing::error!(error = %Causes(error.as_ref()), "a live request could not be filed");
         }
+        n += 1;
+        seconds = draw(THEN);
     }
+}
+
+/// The next one that the demonstration's physicians, two cardiologists, are alerted to.
+fn next_urgent(n: u32) -> u32 {
+    let alerts = |place: &u32| {
+        let arrival = demo::arrival(*place);
+        arrival.urgency == Urgency::Urgent && arrival.specialty == SpecialtyCode::Cardiology
+    };
+    (n..n + 100).find(alerts).unwrap_or(0)
 }
 
 async fn file(store: &Arc<Store>, sources: &Sources, n: u32) -> Result<(), Problem> {
@@ -59,4 +80,19 @@ async fn file(store: &Arc<Store>, sources: &Sources, n: u32) -> Result<(), Probl
             Ok(())
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_begins_to_watch_soon_sees_something_urgent() {
+        for n in 0..30 {
+            let next = next_urgent(n);
+            assert!(next >= n);
+            let arrival = demo::arrival(next);
+            assert_eq!((arrival.urgency, arrival.specialty), (Urgency::Urgent, SpecialtyCode::Cardiology));
+        }
+    }
 }

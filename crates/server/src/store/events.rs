@@ -31,6 +31,11 @@ pub(crate) struct Listening {
 }
 
 impl Store {
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.listeners.receiver_count() > 0
+    }
+
     /// Listens from the place after `last` (`<epoch>-<number>`), or from now.
     pub(crate) fn listen(&self, last: Option<&str>) -> Result<Listening, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
