@@ -12,12 +12,12 @@ use std::{
 use chatehr_client::{Client, ClientError, SignedIn};
 use chatehr_contract::{
     ConsultationStatus, ErrorCode, ErrorReport, KioskAppointment, KioskMessage, KioskPerson, KioskReceipt,
-    KioskRequest, KioskState, MessageBody, NewConsultation, PersonId, PersonName, Role,
+    KioskRequest, KioskState, NewConsultation, PersonId, PersonName, Role,
 };
-use chatehr_seal::{Binding, Content, MessageKey, classify};
+use chatehr_seal::MessageKey;
 use serde_json::Map;
 
-use crate::{Settings, SettingsError, Surroundings, report};
+use crate::{Settings, SettingsError, Surroundings, report, unseal::unseal};
 
 /// Seconds without a touch until the warning (experience, Kiosk).
 const WARN_AFTER: u32 = 60;
@@ -168,7 +168,7 @@ impl Kiosk {
                 status: consultation.status.clone(),
                 mine: message.from_id == visitor.id,
                 from: physicians.get(&message.from_id).cloned(),
-                body: body(&message, key.as_ref()),
+                body: unseal(&message, key.as_ref(), None).into(),
                 at: message.timestamp,
             }));
         }
@@ -201,25 +201,5 @@ impl Inner {
     async fn physicians(&self, visitor: &Visitor) -> BTreeMap<PersonId, PersonName> {
         let found = visitor.server.physicians().await.map(|page| page.rows).unwrap_or_default();
         found.into_iter().map(|physician| (physician.id, physician.name)).collect()
-    }
-}
-
-fn body(message: &chatehr_contract::Message, key: Option<&MessageKey>) -> MessageBody {
-    match classify(&message.content) {
-        Content::Clear => MessageBody::Clear { text: message.content.clone() },
-        Content::LegacyV1 | Content::LegacyV2 => MessageBody::Sealed,
-        Content::Envelope { .. } => {
-            let (Some(key), Some(envelope)) = (key, message.envelope_id()) else {
-                return MessageBody::Sealed;
-            };
-            let binding = Binding {
-                consultation: &message.consultation_id,
-                envelope: &envelope,
-                from: &message.from_id,
-                to: &message.to_id,
-            };
-            chatehr_seal::open(key, &binding, &message.content)
-                .map_or(MessageBody::Unreadable, |text| MessageBody::Clear { text })
-        }
     }
 }

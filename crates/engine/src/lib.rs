@@ -23,6 +23,7 @@ mod kiosk;
 mod report;
 mod settings;
 mod surroundings;
+mod unseal;
 
 pub use alert::{Alert, Alerts};
 pub use desk::Desk;

@@ -11,7 +11,7 @@ use chatehr_contract::{
 use chatehr_vault::{ListQuery, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
 
 use super::{Desk, Open};
-use crate::alert::wants_answer_from;
+use crate::{alert::wants_answer_from, unseal::Unsealed};
 
 /// Characters of the patient's words that a row shows; a row is one line.
 const SUMMARY_CHARS: usize = 160;
@@ -285,11 +285,7 @@ fn conversation(
             mine: message.from_id == *me,
             from: PersonLabel { name: name_of(&message.from_id)?, id: message.from_id },
             kind: message.kind,
-            body: match (text, unreadable) {
-                (Some(text), _) => MessageBody::Clear { text },
-                (None, false) => MessageBody::Sealed,
-                (None, true) => MessageBody::Unreadable,
-            },
+            body: Unsealed { text, unreadable }.into(),
             at: message.timestamp,
             delivery: Delivery::Sent,
         });
