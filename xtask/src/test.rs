@@ -44,12 +44,25 @@ fn all(figures: &mut Figures) -> Outcome<()> {
     run::build(false)?;
     let session =
         step("private desktop session", || Session::start(&Places::below(&target(), "debug").session))?;
-    let runs: [(&str, &[&str]); 3] = [
+    let runs: [(&str, &[&str]); 4] = [
         ("tests of every part", &["test", "--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"]),
-        ("tests of the front end", &["test", "--package", "chatehr-ui", "--lib"]),
+        ("tests of the front ends", &["test", "--package", "chatehr-ui", "--lib", "--bins"]),
         (
             "the journey",
             &["test", "--package", "chatehr-journey", "--test", "journey", "--", "--ignored", "--nocapture"],
+        ),
+        (
+            "the misfortunes",
+            &[
+                "test",
+                "--package",
+                "chatehr-journey",
+                "--test",
+                "misfortunes",
+                "--",
+                "--ignored",
+                "--nocapture",
+            ],
         ),
     ];
     for (name, arguments) in runs {
