@@ -68,6 +68,12 @@ pub fn person(label: &PersonLabel) -> String {
         .unwrap_or_else(|| label.id.to_string())
 }
 
+/// Somebody's words in the middle of ours, isolated (Unicode UAX 9): a name written from right to left does not carry
+/// the time beside it along.
+pub fn apart(words: &str) -> String {
+    format!("\u{2068}{words}\u{2069}")
+}
+
 /// `follow_up` as "Follow up": a code made readable without pretending to know it.
 pub fn as_came(word: &str) -> String {
     let spaced = word.replace('_', " ");

@@ -22,16 +22,26 @@ impl PersonName {
         let mut parts: Vec<&str> = self.given.iter().map(String::as_str).collect();
         parts.push(&self.family);
         parts.retain(|part| !part.is_empty());
-        parts.join(" ")
+        shown(&parts.join(" "))
     }
 
     /// "Szymańska, Marta", as a patient banner writes it.
     pub fn filed(&self) -> String {
         match (self.family.is_empty(), self.given.is_empty()) {
-            (false, false) => format!("{}, {}", self.family, self.given.join(" ")),
+            (false, false) => shown(&format!("{}, {}", self.family, self.given.join(" "))),
             _ => self.spoken(),
         }
     }
+}
+
+/// A name as it may stand beside other words: without line breaks, and without the characters that embed, override or
+/// isolate a direction of writing (Unicode UAX 9), by which a name could turn around the time or dose next to it.
+fn shown(name: &str) -> String {
+    name.chars()
+        .filter(|sign| {
+            !sign.is_control() && !matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .collect()
 }
 
 impl fmt::Debug for PersonName {
@@ -151,5 +161,26 @@ impl fmt::Debug for Session {
             .field("role", &self.role)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PersonName;
+
+    #[test]
+    fn a_name_cannot_turn_around_what_stands_beside_it() {
+        let name = PersonName {
+            family: "\u{202e}الخطيب\u{2069}".into(),
+            given: vec!["Lay\nla\u{2067}".into()],
+        };
+        assert_eq!(name.spoken(), "Layla الخطيب");
+        assert_eq!(name.filed(), "الخطيب, Layla");
+    }
+
+    #[test]
+    fn joiners_and_marks_that_names_are_written_with_stay() {
+        let name = PersonName { family: "می\u{200c}رزا".into(), given: vec!["O’Sullivan-Ñ".into()] };
+        assert_eq!(name.spoken(), "O’Sullivan-Ñ می\u{200c}رزا");
     }
 }

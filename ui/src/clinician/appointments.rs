@@ -228,9 +228,9 @@ fn Block(props: &BlockProps) -> Html {
         AppointmentStatus::Booked | AppointmentStatus::Other(_) => "",
     };
     let title = if row.notes.is_empty() {
-        format!("{hours} {who}, {kind}, {status}")
+        format!("{hours} {}, {kind}, {status}", words::apart(&who))
     } else {
-        format!("{hours} {who}, {kind}, {status}: {}", row.notes)
+        format!("{hours} {}, {kind}, {status}: {}", words::apart(&who), row.notes)
     };
     let text = html! {
         <>

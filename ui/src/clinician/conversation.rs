@@ -88,7 +88,7 @@ pub fn ConversationPane(props: &ConversationProps) -> Html {
                     </>
                 },
                 Item::Event(words, at) => html! {
-                    <p class="event" key={format!("event {} {words}", at.millis())}><span>{ format!("{words} · {}", time::local(*at).clock()) }</span></p>
+                    <p class="event" key={format!("event {} {words}", at.millis())}><span>{ format!("{} · {}", words::apart(words), time::local(*at).clock()) }</span></p>
                 },
                 Item::Message(index) => conversation.messages.get(*index).map(|message| {
                     let key = message.envelope_id.as_ref().map(ToString::to_string)
@@ -112,7 +112,7 @@ fn first(view: &ConsultationView) -> Html {
     html! {
         <article class="bubble theirs first" data-test="request">
             <p class="bubble-words" dir="auto">{ view.description.clone() }</p>
-            <p class="bubble-foot">{ format!("{who} · {} · the request", time::local(view.row.created_at).clock()) }</p>
+            <p class="bubble-foot">{ format!("{} · {} · the request", words::apart(&who), time::local(view.row.created_at).clock()) }</p>
         </article>
     }
 }
@@ -135,7 +135,7 @@ fn Bubble(props: &BubbleProps) -> Html {
     let foot = if message.mine {
         delivery_words(&message.delivery, &clock)
     } else {
-        format!("{} · {clock}", sender(view, message))
+        format!("{} · {clock}", words::apart(&sender(view, message)))
     };
     let sign = match (&message.delivery, message.mine) {
         (Delivery::Queued, _) => Some(Glyph::Clock),

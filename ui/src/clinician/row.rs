@@ -31,8 +31,7 @@ pub fn who(row: &ConsultationRow, today: time::Local) -> String {
     let Some(patient) = &row.patient else { return row.patient_id.to_string() };
     let name = patient.name.spoken();
     match time::age(&patient.birth_date, today) {
-        // Isolated (Unicode UAX 9), so that a name written from right to left does not carry the age with it.
-        Some(age) => format!("\u{2068}{name}\u{2069}, {age}"),
+        Some(age) => format!("{}, {age}", words::apart(&name)),
         None => name,
     }
 }
