@@ -239,7 +239,9 @@ impl Inner {
         directory: bool,
         last_event: Option<String>,
     ) -> Result<(), ClientError> {
-        let first = open.vault(|vault| vault.synced_at()).await.ok().flatten().is_none();
+        // What waits when somebody first comes is looked through, not alerted. After a rebuild it alerts: telling
+        // twice is the safe mistake.
+        let first = !open.rebuilt && open.vault(|vault| vault.synced_at()).await.ok().flatten().is_none();
         let page = open.server.all_consultations().await?;
         let consultations = page.rows;
         let mut changes = if page.skipped == 0 {
