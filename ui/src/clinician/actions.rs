@@ -213,6 +213,10 @@ fn standing(view: &ConsultationView) -> (String, &'static str) {
         (ConsultationStatus::Assigned, false) => (format!("Accepted by {who}"), ""),
         (ConsultationStatus::InProgress, true) => ("In progress, with you".to_owned(), ""),
         (ConsultationStatus::InProgress, false) => (format!("In progress, with {who}"), ""),
+        (ConsultationStatus::Other(_), _) => (
+            format!("Status: {}", words::consultation_status(&view.row.status)),
+            "This program does not know this status, so it offers nothing to do. Ask your administrator for an update.",
+        ),
         (status, _) => (words::consultation_status(status), ""),
     }
 }

@@ -107,7 +107,7 @@ pub fn SignIn(props: &SignInProps) -> Html {
                 <h1 id="gate-title">{ "Sign in" }</h1>
                 <p class="hint">{ format!("to {}", props.server) }</p>
                 if let Some((error, again)) = shown {
-                    <ErrorNotice {error} on_again={again.then_some(on_again)} />
+                    <ErrorNotice next={next_step(error.code)} {error} on_again={again.then_some(on_again)} />
                 }
                 if !accounts.is_empty() {
                     <ul class="accounts" aria-label="Demonstration accounts">
@@ -131,6 +131,16 @@ pub fn SignIn(props: &SignInProps) -> Html {
                 </form>
             </div>
         </main>
+    }
+}
+
+/// Nobody is signed in, so nothing that was loaded can be read: only what helps here is said.
+const fn next_step(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::ServerUnreachable => Some(
+            "Signing in needs it. We keep trying by ourselves; if it cannot wait, call the clinic’s desk.",
+        ),
+        _ => None,
     }
 }
 
@@ -180,6 +190,15 @@ pub fn Blocked(props: &BlockedProps) -> Html {
             });
         }
     };
+    let leave = {
+        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
+        move |_| {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            doing.run(async move { backend.call::<command::SignOut>(&()).await }, move |()| {
+                dispatch.dispatch(Step::ReadAll);
+            });
+        }
+    };
     let rebuild = {
         let (doing, dispatch, asking) = (doing.clone(), props.dispatch.clone(), asking.clone());
         move |_| {
@@ -195,6 +214,9 @@ pub fn Blocked(props: &BlockedProps) -> Html {
         Callback::from(move |_: MouseEvent| asking.set(value))
     };
     let damaged = error.code == ErrorCode::CacheDamaged;
+    // Somebody's files are in the way, and only theirs: a colleague can work here meanwhile.
+    let only_theirs =
+        matches!(error.code, ErrorCode::KeyMissing | ErrorCode::WrongKey | ErrorCode::LedgerDamaged);
     // Settings and the program itself are read at a start alone, so asking again would only promise.
     let needs_new_start = matches!(error.code, ErrorCode::BadConfiguration | ErrorCode::FromNewerVersion);
     html! {
@@ -217,6 +239,10 @@ pub fn Blocked(props: &BlockedProps) -> Html {
                             if doing.busy() { <span class="spinner" /> }
                             { "Try again" }
                         </button>
+                    }
+                    if only_theirs {
+                        <button type="button" class="button quiet" disabled={doing.busy()} onclick={leave}
+                            data-test="somebody-else">{ "Sign in as somebody else" }</button>
                     }
                 </div>
                 <p class="hint gate-foot">

@@ -20,6 +20,9 @@ use crate::{
 pub struct ErrorNoticeProps {
     /// What is in the way.
     pub error: ErrorReport,
+    /// What to do, where the place knows it better than the code does.
+    #[prop_or_default]
+    pub next: Option<&'static str>,
     /// Takes the notice away.
     #[prop_or_default]
     pub on_dismiss: Option<Callback<()>>,
@@ -37,7 +40,7 @@ pub fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
             <Icon glyph={Glyph::Warning} />
             <p class="words">
                 <strong>{ error.sentence() }</strong>
-                <span>{ error.code.next_step() }</span>
+                <span>{ props.next.unwrap_or(error.code.next_step()) }</span>
                 if let Some(reference) = &error.correlation_id {
                     <span class="reference">{ format!(" Reference {reference}.") }</span>
                 }

@@ -41,7 +41,13 @@ pub fn timeline(
     }
     for line in view.history.iter().filter(|line| line.entry.action != "created") {
         let words = match history_actor(line, me, &view.row.patient_id) {
-            Some(actor) => format!("{}, by {actor}", history_words(line)),
+            Some(actor) => {
+                let words = history_words(line);
+                // A note ends as its writer ended it.
+                let between =
+                    if words.ends_with(|sign: char| sign.is_ascii_punctuation()) { " ·" } else { "," };
+                format!("{words}{between} by {actor}")
+            }
             None => history_words(line),
         };
         dated.push((line.entry.at, Item::Event(words, line.entry.at)));
