@@ -123,6 +123,9 @@ pub(crate) fn hostile_words(place: &mut Workplace<'_>) -> Outcome<()> {
     }
     window.press(&test_with("queue-row", "id", &targets.status))?;
     window.see(&test_with("patient-banner", "id", &targets.status))?;
+    window.see_where(".action-bar", "says what an unknown status means", |bar| {
+        bar.text.contains("This program does not know this status")
+    })?;
     let actions = window.all("[data-test^=\"action-\"], [data-test=\"composer\"]")?;
     check(actions.is_empty(), || format!("an unknown status offers {} actions", actions.len()))?;
     place.picture_too("unknown-status")?;
@@ -158,6 +161,11 @@ pub(crate) fn hostile_words(place: &mut Workplace<'_>) -> Outcome<()> {
     let request = window.see(&test("request"))?;
     check(request.text.contains("<script>document.title='owned'</script>"), || {
         format!("the words are not shown as they came: {:.200}", request.text)
+    })?;
+    let page = window.script("return document.body.innerText", &[])?;
+    let page = page.as_str().unwrap_or_default();
+    check(page.contains("gnihtyreve esrever") && !page.contains(OVERRIDE), || {
+        "a character that turns other text around came through".to_owned()
     })?;
     let ran = window.script(
         "return document.title === 'owned'

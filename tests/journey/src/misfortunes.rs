@@ -12,7 +12,7 @@ use crate::{
     hostile::{hostile_words, two_open},
     process::wait_for,
     record::{Record, Step},
-    scene::{PATIENT, PHYSICIAN, connection, unwrapped},
+    scene::{COLLEAGUE, PATIENT, PHYSICIAN, connection, unwrapped},
     stranger::Stranger,
     webdriver::{Seen, Window, test, test_with},
     workplace::Workplace,
@@ -38,6 +38,7 @@ const MISFORTUNES: &[(&str, Misfortune)] = &[
     ("ledger damaged: the files stay as they are", ledger_damaged),
     ("the ledger is rescued: Try again opens it", ledger_rescued),
     ("the key is gone: the files stay as they are", key_missing),
+    ("meanwhile a colleague signs in", colleague_signs_in),
 ];
 
 /// Goes through all of them in a desktop session of its own and tells each as it ends. The steps are returned in
@@ -102,7 +103,10 @@ fn server_down(place: &mut Workplace<'_>) -> Outcome<()> {
     let window = place.window()?;
     window.press(&test("try-again"))?;
     window.see(&test("sign-in"))?;
-    says(&notice(window, "SERVER_UNREACHABLE")?, "ChatEHR cannot be reached")
+    let notice = notice(window, "SERVER_UNREACHABLE")?;
+    says(&notice, "ChatEHR cannot be reached")?;
+    says(&notice, "We keep trying")?;
+    check(!notice.text.contains("stays readable"), || "it promises what nobody can read here".to_owned())
 }
 
 fn server_appears(place: &mut Workplace<'_>) -> Outcome<()> {
@@ -301,8 +305,16 @@ fn cache_damaged(place: &mut Workplace<'_>) -> Outcome<()> {
 fn cache_damaged_meanwhile(place: &mut Workplace<'_>) -> Outcome<()> {
     place.damage("cache.db")?;
     // What happens next is written down, and then everything is read anew.
-    request(place)?;
+    let came = request(place)?;
     rebuild(place.window()?)?;
+    wait_for("what came meanwhile alerts", || {
+        let window = place.window()?;
+        let banner = window.see(&test("alert-banner"))?;
+        if banner.data("id") == came {
+            return Ok(Some(()));
+        }
+        window.press(&test("alert-later")).map(|()| None)
+    })?;
     all_sent_once(place)
 }
 
@@ -341,4 +353,15 @@ fn key_missing(place: &mut Workplace<'_>) -> Outcome<()> {
     window.press(&test("try-again"))?;
     blocked(window, "KEY_MISSING")?;
     check(place.bytes()? == before, || "the files were touched".to_owned())
+}
+
+fn colleague_signs_in(place: &mut Workplace<'_>) -> Outcome<()> {
+    let before = place.bytes()?;
+    let window = place.window()?;
+    window.press(&test("somebody-else"))?;
+    window.press(&test_with("sign-in-account", "code", COLLEAGUE))?;
+    connection(window, "online")?;
+    window.see(&test("queue-row"))?;
+    let after = place.bytes_below(&before)?;
+    check(after == before, || "the files of the one who must wait were touched".to_owned())
 }

@@ -99,6 +99,17 @@ impl<'a> Workplace<'a> {
         Ok(all)
     }
 
+    /// The same files at another time.
+    pub(crate) fn bytes_below(&self, of: &BTreeMap<PathBuf, Vec<u8>>) -> Outcome<BTreeMap<PathBuf, Vec<u8>>> {
+        of.keys()
+            .map(|file| {
+                fs::read(file)
+                    .map(|bytes| (file.clone(), bytes))
+                    .map_err(|error| Failure::new(format!("{} cannot be read: {error}", file.display())))
+            })
+            .collect()
+    }
+
     /// Turns bytes of a database over, as a failing disk would, in its write-ahead log too: what stands there goes
     /// before what stands in the file. Returns what was.
     pub(crate) fn damage(&self, name: &str) -> Outcome<BTreeMap<PathBuf, Vec<u8>>> {
