@@ -44,7 +44,16 @@ impl Store {
             transaction.commit()?;
             Ok(done)
         };
-        self.told(run())
+        let done = self.told(run())?;
+        if self.kind == Kind::Ledger {
+            // SQLite takes a damaged write-ahead log for one that was never finished and passes over it in silence;
+            // in the file itself damage is noticed. What cannot be moved now stays in the log and moves next time.
+            let moved = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+            if !matches!(moved, Ok(0)) {
+                tracing::warn!("The ledger's log is moved into its file later.");
+            }
+        }
+        Ok(done)
     }
 
     /// Runs reads that all see the same moment.

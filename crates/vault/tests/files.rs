@@ -89,7 +89,7 @@ fn nothing_is_readable_on_the_disk() {
             assert!(!clear(&bytes), "{name} {moment}");
         }
     };
-    assert!(bytes_of(&dir).contains_key("cache.db-wal") && bytes_of(&dir).contains_key("ledger.db-wal"));
+    assert!(bytes_of(&dir).contains_key("cache.db-wal"));
     scan("while open");
     drop(vault);
     scan("when closed");
@@ -274,15 +274,36 @@ fn files_of_a_newer_program_are_left_alone() {
 fn a_refusal_leaves_an_unfinished_write_ahead_log_alone() {
     let (home, dir) = filled();
     let vault = Vault::open(&dir, &key()).unwrap();
-    vault.save_draft(&c("c-1"), "in the log", at(1)).unwrap();
-    raw(&dir, "ledger.db").pragma_update(None, "user_version", 99).unwrap();
+    vault.apply(&[CacheChange::SyncedAt(at(1))]).unwrap();
+    raw(&dir, "cache.db").pragma_update(None, "user_version", 99).unwrap();
     let dead = home.path().join("dead");
     fs::create_dir(&dead).unwrap();
     for (name, bytes) in bytes_of(&dir) {
         fs::write(dead.join(name), bytes).unwrap();
     }
-    assert!(bytes_of(&dead)["ledger.db-wal"].len() > 4096);
+    assert!(bytes_of(&dead)["cache.db-wal"].len() > 4096);
     refuses(&dead, &key(), |error| matches!(error, OpenError::FromNewerVersion));
+}
+
+#[test]
+fn a_damaged_log_costs_nothing_that_a_person_did() {
+    let (home, vault) = vault();
+    vault.apply(&[CacheChange::Consultation(mine("c-1", ConsultationStatus::Assigned))]).unwrap();
+    for n in 0..3 {
+        vault.enqueue(&outgoing(&format!("e-{n}"), "c-1")).unwrap();
+    }
+    // The program is killed here: its files stay as they are at this moment.
+    let dead = home.path().join("dead");
+    fs::create_dir(&dead).unwrap();
+    for (name, bytes) in bytes_of(&home.path().join("person")) {
+        fs::write(dead.join(name), bytes).unwrap();
+    }
+    // SQLite takes a log that does not add up for one that was never finished, and says nothing.
+    if fs::metadata(dead.join("ledger.db-wal")).is_ok_and(|log| log.len() > 0) {
+        spoil(&dead.join("ledger.db-wal"));
+    }
+    let vault = Vault::open(&dead, &key()).unwrap();
+    assert_eq!(vault.outbox(None).unwrap().len(), 3);
 }
 
 /// The directory belongs to somebody without rights to write in it. An administrator may write anywhere, so there
