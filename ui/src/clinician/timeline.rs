@@ -40,16 +40,7 @@ pub fn timeline(
         }
     }
     for line in view.history.iter().filter(|line| line.entry.action != "created") {
-        let words = match history_actor(line, me, &view.row.patient_id) {
-            Some(actor) => {
-                let words = history_words(line);
-                // A note ends as its writer ended it.
-                let between =
-                    if words.ends_with(|sign: char| sign.is_ascii_punctuation()) { " ·" } else { "," };
-                format!("{words}{between} by {actor}")
-            }
-            None => history_words(line),
-        };
+        let words = deed(history_words(line), history_actor(line, me, &view.row.patient_id).as_deref());
         dated.push((line.entry.at, Item::Event(words, line.entry.at)));
     }
     if conversation.has_older {
@@ -69,6 +60,17 @@ pub fn timeline(
         items.push(item);
     }
     items
+}
+
+/// "Accepted, by you"; a note ends as its writer ended it.
+fn deed(words: String, actor: Option<&str>) -> String {
+    match actor {
+        Some(actor) if words.ends_with(|sign: char| sign.is_ascii_punctuation()) => {
+            format!("{words} · by {actor}")
+        }
+        Some(actor) => format!("{words}, by {actor}"),
+        None => words,
+    }
 }
 
 /// "Sent 10:42", "Waiting to be sent".
@@ -218,6 +220,13 @@ mod tests {
     fn what_waits_stays_last_even_where_the_clock_runs_slow() {
         let items = items(vec![message(500, Delivery::Sent), message(150, Delivery::Queued)], false, &[]);
         assert!(matches!(items.as_slice(), [Item::Day(_), Item::First, Item::Message(0), Item::Message(1)]));
+    }
+
+    #[test]
+    fn a_note_ends_as_its_writer_ended_it() {
+        assert_eq!(super::deed("Accepted".into(), Some("you")), "Accepted, by you");
+        assert_eq!(super::deed("Note: ECG today.".into(), Some("you")), "Note: ECG today. · by you");
+        assert_eq!(super::deed("Cancelled".into(), None), "Cancelled");
     }
 
     #[test]
