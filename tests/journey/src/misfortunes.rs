@@ -3,7 +3,10 @@
 //! Each must end in a state with a sentence on what happened and what to do; none in a blank window, a lost message or
 //! a file that was touched without asking.
 
-use std::path::Path;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
 
 use serde_json::{Value, json};
 
@@ -21,6 +24,7 @@ use crate::{
 type Misfortune = fn(&mut Workplace<'_>) -> Outcome<()>;
 
 const MISFORTUNES: &[(&str, Misfortune)] = &[
+    ("the server's port is in use: whoever starts it is told", port_in_use),
     ("no address is set", no_address),
     ("plain http to another machine is refused", plain_http),
     ("no keyring: nothing is written", no_keyring),
@@ -72,6 +76,14 @@ fn notice(window: &Window, code: &str) -> Outcome<Seen> {
 
 fn says(seen: &Seen, words: &str) -> Outcome<()> {
     check(seen.text.contains(words), || format!("it does not say \"{words}\":\n{}", seen.text))
+}
+
+fn port_in_use(place: &mut Workplace<'_>) -> Outcome<()> {
+    let port = place.port();
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .map_err(|error| Failure::new(format!("port {port} cannot be taken: {error}")))?;
+    let told = place.start_server().err().map(|failure| failure.to_string()).unwrap_or_default();
+    check(told.contains(&format!("port {port} is already in use")), || format!("it was not told: {told}"))
 }
 
 fn no_address(place: &mut Workplace<'_>) -> Outcome<()> {

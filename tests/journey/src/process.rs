@@ -120,6 +120,11 @@ impl Running {
     }
 
     fn did_not_come_up(&mut self) -> Failure {
+        // A program that ends lets go of its output a moment before it is gone.
+        let began = Instant::now();
+        while !self.has_ended() && began.elapsed() < Duration::from_secs(1) {
+            thread::sleep(Duration::from_millis(10));
+        }
         let ended = if self.has_ended() { "ended at once" } else { "did not come up in 20 s" };
         let said = fs::read_to_string(&self.log).unwrap_or_default();
         let mut last: Vec<&str> = said.lines().rev().take(5).collect();
@@ -205,7 +210,10 @@ mod tests {
         let mut command = tied("sh");
         command.args(["-c", "echo no room on the shelf >&2; exit 3"]);
         let failure = Running::start_and_read("shelf", command, &log).unwrap_err().to_string();
-        assert!(failure.contains("shelf") && failure.contains("no room on the shelf"), "{failure}");
+        assert!(
+            failure.contains("shelf ended at once") && failure.contains("no room on the shelf"),
+            "{failure}"
+        );
         std::fs::remove_file(log).unwrap();
     }
 
