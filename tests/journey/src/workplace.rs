@@ -18,13 +18,14 @@ use crate::{
 
 /// Everything that the misfortunes share.
 pub(crate) struct Workplace<'a> {
+    // Dropped from the top: the window ends before its session does.
+    window: Option<Window>,
+    server: Option<Server>,
     pub session: Session,
     places: &'a Places,
     secrets: Secrets,
     /// Where the server is whenever it is there.
     port: u16,
-    server: Option<Server>,
-    window: Option<Window>,
     /// The consultation that is written in, and what was written.
     pub place: String,
     pub words: Vec<String>,
