@@ -41,7 +41,7 @@ error_codes! {
     /// It answered too late.
     ServerTimeout = "SERVER_TIMEOUT", "ChatEHR took too long to answer.", "Try again in a moment.";
     /// The address belongs to something else.
-    NotChatEhr = "NOT_CHATEHR", "The configured address is not a ChatEHR server. Nothing was sent to it.", "Ask your administrator to check CHATEHR_API_URL on this workstation.";
+    NotChatEhr = "NOT_CHATEHR", "The configured address is not a ChatEHR server. No key and no patient data was sent to it.", "Ask your administrator to check CHATEHR_API_URL on this workstation.";
     /// A server that answers nonsense.
     ServerFault = "SERVER_FAULT", "ChatEHR reported a fault of its own.", "Try again in a moment; if it stays, tell your administrator.";
     /// The workstation's key was refused.
