@@ -13,3 +13,4 @@ pub mod log;
 pub mod notifier;
 pub mod settings;
 pub mod surroundings;
+pub mod web_process;

@@ -11,6 +11,7 @@ use chatehr_desktop::{
     notifier::DesktopNotifier,
     settings,
     surroundings::{WindowSlot, surroundings},
+    web_process,
 };
 use chatehr_engine::Desk;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             if slot.set(app.handle().clone()).is_err() {
                 tracing::error!("The program was set up twice.");
             }
+            web_process::revive(app, WINDOW);
             tauri::async_runtime::spawn(async move { starting.start().await });
             Ok(())
         })

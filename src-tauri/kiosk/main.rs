@@ -11,6 +11,7 @@ use chatehr_desktop::{
     notifier::Silent,
     settings,
     surroundings::{WindowSlot, surroundings},
+    web_process,
 };
 use chatehr_engine::Kiosk;
 
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     );
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(kiosk))
+        .setup(|app| {
+            web_process::revive(app, WINDOW);
+            Ok(())
+        })
         .run(automation::allow_if_asked(tauri::generate_context!("src-tauri/kiosk/tauri.conf.json")));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,21 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// One alert for all of these, as of `now`: in words for the most pressing, the others counted.
+    pub fn for_all(notices: &[AlertNotice], now: Timestamp) -> Option<Self> {
+        let pressing = notices.iter().min_by_key(|notice| {
+            let due = notice.answer_due.map_or(i64::MAX, Timestamp::millis);
+            (notice.urgency.triage_rank(), due)
+        })?;
+        let alert = Self::for_consultation(pressing, now);
+        Some(match notices.len() {
+            1 => alert,
+            several => {
+                Self { title: format!("{} and {} more", alert.title, several.saturating_sub(1)), ..alert }
+            }
+        })
+    }
+
     /// The alert for a consultation, as of `now`.
     pub fn for_consultation(notice: &AlertNotice, now: Timestamp) -> Self {
         let urgency = match notice.urgency {
@@ -90,6 +105,15 @@ impl Alerts {
     /// It left this person's view: should it come back, it alerts again. Says whether it had alerted.
     pub fn forget(&mut self, consultation: &ConsultationId) -> bool {
         self.told.remove(consultation)
+    }
+
+    /// Forgets all that are not among these, and says which had alerted.
+    pub fn forget_all_but<'a>(
+        &mut self,
+        known: impl Iterator<Item = &'a ConsultationId>,
+    ) -> Vec<ConsultationId> {
+        let known: BTreeSet<_> = known.collect();
+        self.told.extract_if(.., |id| !known.contains(id)).collect()
     }
 
     /// Whether it has alerted and still wants an answer.
@@ -191,6 +215,28 @@ mod tests {
         assert_eq!(at(0), "2 min to answer");
         assert_eq!(at(90), "30 s to answer");
         assert_eq!(at(121), "The time to answer has passed");
+    }
+
+    #[test]
+    fn several_at_once_are_one_alert_for_the_most_pressing() {
+        let notice = |id: &str, urgency: Urgency, due: i64| AlertNotice {
+            consultation_id: ConsultationId::new(id),
+            urgency,
+            specialty: SpecialtyCode::Cardiology,
+            answer_due: Some(Timestamp::from_millis(due)),
+        };
+        let notices = [
+            notice("late", Urgency::Urgent, 60_000),
+            notice("later", Urgency::Emergency, 120_000),
+            notice("first", Urgency::Emergency, 90_000),
+        ];
+        let alert = Alert::for_all(&notices, Timestamp::from_millis(0)).unwrap();
+        assert_eq!(alert.consultation, Some(ConsultationId::new("first")));
+        assert_eq!(
+            (alert.title.as_str(), alert.body.as_str()),
+            ("Emergency cardiology consultation and 2 more", "1 min to answer")
+        );
+        assert_eq!(Alert::for_all(&[], Timestamp::from_millis(0)), None);
     }
 
     proptest! {

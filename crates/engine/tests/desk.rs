@@ -21,15 +21,19 @@ async fn an_urgent_request_reaches_the_physician_without_the_patients_data_in_th
     let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let before = bench.queue().await.len();
-    assert!(bench.desktop.shown.lock().unwrap().is_empty(), "what was there before must not alert");
+    bench.until("told", |_| !bench.desktop.shown.lock().unwrap().is_empty()).await;
+    let waiting = std::mem::take(&mut *bench.desktop.shown.lock().unwrap());
+    assert_eq!(waiting.len(), 1, "all that waits at the sign-in is told at once: {waiting:?}");
+    assert!(waiting[0].title.starts_with("Emergency cardiology consultation and "), "{waiting:?}");
 
     let made = clinic.request(Urgency::Urgent, "Palpitations since breakfast, canary-7321").await;
     bench.until("the request is in the queue", |state| state.counts.queue as usize == before + 1).await;
 
     let row = bench.queue().await.into_iter().find(|row| row.id == made.id).unwrap();
     assert_eq!(row.patient.unwrap().name.family, "Szymańska");
+    bench.until("alerted", |_| !bench.desktop.shown.lock().unwrap().is_empty()).await;
     let alerts = bench.desktop.shown.lock().unwrap().clone();
-    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!(alerts[0].title, "Urgent cardiology consultation");
     let words = format!("{} {}", alerts[0].title, alerts[0].body);
     assert!(!words.contains("Szymańska") && !words.contains("canary"), "{words}");

@@ -16,6 +16,7 @@ use crate::{
     process::wait_for,
     record::{Record, Step},
     scene::{COLLEAGUE, PATIENT, PHYSICIAN, connection, unwrapped},
+    steps::alerts_to,
     stranger::Stranger,
     webdriver::{Seen, Window, test, test_with},
     workplace::Workplace,
@@ -181,7 +182,7 @@ fn no_notifications(place: &mut Workplace<'_>) -> Outcome<()> {
     connection(window, "online")?;
     let id = request(place)?;
     let window = place.window()?;
-    window.see(&test_with("alert-banner", "id", &id))?;
+    alerts_to(window, &id)?;
     window
         .see_where(".standing", "says that the desktop shows nothing", |standing| {
             standing.text.contains("No desktop notifications")
@@ -319,14 +320,7 @@ fn cache_damaged_meanwhile(place: &mut Workplace<'_>) -> Outcome<()> {
     // What happens next is written down, and then everything is read anew.
     let came = request(place)?;
     rebuild(place.window()?)?;
-    wait_for("what came meanwhile alerts", || {
-        let window = place.window()?;
-        let banner = window.see(&test("alert-banner"))?;
-        if banner.data("id") == came {
-            return Ok(Some(()));
-        }
-        window.press(&test("alert-later")).map(|()| None)
-    })?;
+    alerts_to(place.window()?, &came)?;
     all_sent_once(place)
 }
 

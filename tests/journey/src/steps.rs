@@ -11,7 +11,7 @@ use crate::{
     scene::{
         COLLEAGUE, PATIENT, PATIENT_NAMES, PHYSICIAN, Scene, appointments_of_today, connection, unwrapped,
     },
-    webdriver::{test, test_with},
+    webdriver::{Window, test, test_with},
 };
 
 type Action = fn(&mut Scene<'_>) -> Outcome<()>;
@@ -69,7 +69,7 @@ fn sign_in(scene: &mut Scene<'_>) -> Outcome<()> {
 
 fn appointments(scene: &mut Scene<'_>) -> Outcome<()> {
     scene.appointments = appointments_of_today(scene.clinician()?)?;
-    scene.clinician()?.press(&test("nav-queue"))
+    Ok(())
 }
 
 fn request(scene: &mut Scene<'_>) -> Outcome<()> {
@@ -124,7 +124,18 @@ fn notified(scene: &mut Scene<'_>) -> Outcome<()> {
 
 fn alerted(scene: &mut Scene<'_>) -> Outcome<()> {
     let request = scene.request.clone();
-    scene.clinician()?.see(&test_with("alert-banner", "id", &request)).map(drop)
+    alerts_to(scene.clinician()?, &request)
+}
+
+/// Sees the window's alert to this request, after putting off those that are more pressing.
+pub(crate) fn alerts_to(window: &Window, request: &str) -> Outcome<()> {
+    wait_for("the window alerts to the request", || {
+        let banner = window.see(&test("alert-banner"))?;
+        if banner.data("id") == request {
+            return Ok(Some(()));
+        }
+        window.press(&test("alert-later")).map(|()| None)
+    })
 }
 
 fn clicked(scene: &mut Scene<'_>) -> Outcome<()> {

@@ -8,10 +8,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chatehr_client::{ClientError, StreamItem};
 use chatehr_contract::{
-    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, ListScope, PersonId, ServerEvent,
-    Timestamp,
+    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, PersonId, ServerEvent, Timestamp,
 };
-use chatehr_vault::{CacheChange, ListQuery};
+use chatehr_vault::CacheChange;
 use futures_util::{StreamExt, stream};
 use tokio::time;
 
@@ -33,7 +32,6 @@ const DAY: i64 = 24 * 60 * 60;
 impl Inner {
     /// Runs as long as the desk is open.
     pub(super) async fn keep_in_step(self: Arc<Self>, open: Arc<Open>) {
-        self.remember_who_was_alerted(&open).await;
         let mut failures = 0;
         loop {
             match self.stay_connected(&open, &mut failures).await {
@@ -115,27 +113,6 @@ impl Inner {
         self.set_connection(Connection::Offline { since, retry_at, error: report::client(error) });
     }
 
-    /// What this person had before them when the program last ran does not alert again.
-    async fn remember_who_was_alerted(&self, open: &Open) {
-        let person = open.person.clone();
-        let queue = open.vault(move |vault| {
-            vault.consultations(&ListQuery {
-                scope: ListScope::Queue,
-                person: &person.id,
-                specialties: &person.specialties,
-                specialty: None,
-                offset: 0,
-                limit: 500,
-            })
-        });
-        if let Ok((rows, _)) = queue.await {
-            let mut alerts = self.alerts();
-            for consultation in &rows {
-                alerts.consider(consultation, &open.person);
-            }
-        }
-    }
-
     /// Takes one event in.
     async fn take(
         self: &Arc<Self>,
@@ -204,7 +181,7 @@ impl Inner {
         let id = consultation.id.clone();
         let mine = consultation.physician_id.as_ref() == Some(&open.person.id);
         self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
-        self.alert_if_need_be(open, &consultation);
+        self.alert_if_need_be(open, std::slice::from_ref(&consultation));
         if mine {
             // Shown first, so that Accept answers at once; its messages follow.
             self.tell_consultations(vec![id.clone()]);
@@ -214,20 +191,28 @@ impl Inner {
         Ok(())
     }
 
-    fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultation: &Consultation) {
-        let (was_told, notice) = {
-            let mut alerts = self.alerts();
-            let was_told = alerts.is_told(&consultation.id);
-            (was_told, alerts.consider(consultation, &open.person))
-        };
-        if let Some(notice) = notice {
-            let alert = Alert::for_consultation(&notice, self.now());
+    /// Alerts to those that want an answer and have not alerted yet, together when they are several: whoever signs in
+    /// is told once of all that waits. Takes away the alerts of those that were handled.
+    fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultations: &[Consultation]) {
+        let mut notices = Vec::new();
+        for consultation in consultations {
+            let (was_told, notice, is_told) = {
+                let mut alerts = self.alerts();
+                let was_told = alerts.is_told(&consultation.id);
+                (was_told, alerts.consider(consultation, &open.person), alerts.is_told(&consultation.id))
+            };
+            notices.extend(notice);
+            if was_told && !is_told {
+                self.surroundings.notifier.close(&consultation.id);
+            }
+        }
+        if let Some(alert) = Alert::for_all(&notices, self.now()) {
             // Apart, because a desktop may take long to answer. That it shows nothing is told by the state; the
             // window shows the alert all the same.
             tokio::spawn(self.clone().show(alert));
+        }
+        for notice in notices {
             self.tell(ChangeNotice { alert: Some(notice), ..ChangeNotice::default() });
-        } else if was_told && !self.alerts().is_told(&consultation.id) {
-            self.surroundings.notifier.close(&consultation.id);
         }
     }
 
@@ -239,9 +224,6 @@ impl Inner {
         directory: bool,
         last_event: Option<String>,
     ) -> Result<(), ClientError> {
-        // What waits when somebody first comes is looked through, not alerted. After a rebuild it alerts: telling
-        // twice is the safe mistake.
-        let first = !open.rebuilt && open.vault(|vault| vault.synced_at()).await.ok().flatten().is_none();
         let page = open.server.all_consultations().await?;
         let consultations = page.rows;
         let mut changes = if page.skipped == 0 {
@@ -286,13 +268,10 @@ impl Inner {
             outcome?;
         }
         self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
-        for consultation in &consultations {
-            if first {
-                self.alerts().consider(consultation, &open.person);
-            } else {
-                self.alert_if_need_be(open, consultation);
-            }
+        for gone in self.alerts().forget_all_but(consultations.iter().map(|consultation| &consultation.id)) {
+            self.surroundings.notifier.close(&gone);
         }
+        self.alert_if_need_be(open, &consultations);
         self.tell_consultations(mine);
         Ok(())
     }

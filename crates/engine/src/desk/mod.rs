@@ -73,8 +73,6 @@ struct Open {
     server: SignedIn,
     /// For opening the files anew.
     session: Session,
-    /// The cache was put aside, so that nobody knows any more what this person was alerted to.
-    rebuilt: bool,
     /// Where damage is told.
     inner: Weak<Inner>,
 }

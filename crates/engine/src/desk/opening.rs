@@ -18,17 +18,6 @@ use tokio::{task::JoinHandle, time};
 use super::{Desk, Inner, Now, Open, Workstation};
 use crate::report;
 
-/// Why a person's files are opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    /// Somebody has signed in, and is remembered.
-    SignedIn,
-    /// The program was started again.
-    Restarted,
-    /// The cache was put aside, and with it who had been alerted to what.
-    Rebuilt,
-}
-
 /// How often the sign-in screen asks a server that does not answer.
 const SIGN_IN_RETRY: Duration = Duration::from_secs(5);
 
@@ -61,7 +50,7 @@ impl Desk {
         if session.role != Role::Physician {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
-        self.inner.open_person(workstation, session, Why::SignedIn).await;
+        self.inner.open_person(workstation, session, true).await;
         Ok(())
     }
 
@@ -88,7 +77,7 @@ impl Desk {
         };
         match (blocked, session, &self.inner.workstation) {
             (true, Some(session), Some(workstation)) => {
-                self.inner.open_person(workstation, session, Why::SignedIn).await;
+                self.inner.open_person(workstation, session, true).await;
             }
             (true, None, _) => self.inner.start().await,
             _ => {
@@ -118,7 +107,7 @@ impl Desk {
         let now = self.inner.now();
         let moved = tokio::task::spawn_blocking(move || Vault::set_cache_aside(&dir, now)).await;
         moved.map_err(|error| report::internal(&error))?.map_err(|error| report::vault(&error))?;
-        self.inner.open_person(workstation, session, Why::Rebuilt).await;
+        self.inner.open_person(workstation, session, true).await;
         Ok(())
     }
 }
@@ -134,15 +123,15 @@ impl Inner {
                 self.offer_sign_in();
             }
             Ok(Some(session)) if session.expires_at <= self.now() => self.end_session(),
-            Ok(Some(session)) => self.open_person(workstation, session, Why::Restarted).await,
+            Ok(Some(session)) => self.open_person(workstation, session, false).await,
         }
     }
 
-    /// Opens a person's files and begins to keep them in step.
-    async fn open_person(self: &Arc<Self>, workstation: &Workstation, session: Session, why: Why) {
-        // Whoever signs in, or had signed in when something stood in the way, is remembered in the keyring.
-        match self.open_files(workstation, &session, why != Why::Restarted).await {
-            Ok(vault) => self.open_desk(workstation, session, vault, why == Why::Rebuilt),
+    /// Opens a person's files and begins to keep them in step. `remember` stores the session in the keyring: whoever
+    /// signs in, or had signed in when something stood in the way.
+    async fn open_person(self: &Arc<Self>, workstation: &Workstation, session: Session, remember: bool) {
+        match self.open_files(workstation, &session, remember).await {
+            Ok(vault) => self.open_desk(workstation, session, vault),
             Err(error) => {
                 self.close(Stage::Blocked { error });
                 self.state().blocked_session = Some(session);
@@ -150,7 +139,7 @@ impl Inner {
         }
     }
 
-    fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, vault: Vault, rebuilt: bool) {
+    fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, vault: Vault) {
         let person = Person {
             id: session.id.clone(),
             name: session.name.clone(),
@@ -159,14 +148,8 @@ impl Inner {
         };
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client.with_session(&session.token);
-        let open = Arc::new(Open {
-            person: person.clone(),
-            vault,
-            server,
-            session,
-            rebuilt,
-            inner: Arc::downgrade(self),
-        });
+        let open =
+            Arc::new(Open { person: person.clone(), vault, server, session, inner: Arc::downgrade(self) });
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
