@@ -2,7 +2,7 @@
 
 use std::{env, fs, process::Stdio};
 
-use chatehr_journey::{Failure, Places, Server, Session, Step, tied, walk};
+use chatehr_journey::{Failure, Neighbour, Places, Server, Session, Step, tied, walk};
 
 use crate::{
     Outcome, front_end, packages,
@@ -19,7 +19,8 @@ const GUIDE: &str = "
     918364   the administrator
 
   Try: open the first request of the queue, accept it, start, and write to the patient. Ask for an urgent
-  consultation with `cargo xtask run --kiosk`, or end the server (Ctrl-C here ends all) and see what stays.
+  consultation with `cargo xtask run --kiosk` in another terminal: it opens in the same clinic. Ctrl-C here ends all;
+  Alt+F4 closes the kiosk's full screen.
 ";
 
 /// Builds and runs.
@@ -37,8 +38,12 @@ pub(crate) fn run(flags: &[&str]) -> Outcome<()> {
     let headless = asked || no_display;
     if headless && release {
         return Err(Failure::new(
-            "An optimised window lets nobody drive it, so --headless goes without --release.",
+            "The walk without a display drives the windows by WebDriver, and optimised ones do not let it: leave \
+             --release out, or run this on a display.",
         ));
+    }
+    if asked && flags.contains(&"--kiosk") {
+        return Err(Failure::new("--headless walks through both windows: leave --kiosk out."));
     }
     packages::require(packages::BUILD)?;
     if headless {
@@ -75,22 +80,53 @@ fn on_desktop(kiosk: bool, release: bool) -> Outcome<()> {
     let name = if kiosk { "chatehr-kiosk" } else { "chatehr-desktop" };
     let data = target().join("demo/data");
     fs::create_dir_all(&data).map_err(|error| Failure::new(format!("{}: {error}", data.display())))?;
-    let log = target().join("demo/server.log");
-    fs::remove_file(&log).ok();
-    let server = step("demonstration server", || {
-        Server::start(&places.program("chatehr-server")?, &["--live"], &log)
-    })?;
-    println!("{GUIDE}\n  server   {} (log: {})", Server::url(server.port()), log.display());
-    println!("  records  {}\n", data.display());
+    let note = target().join("demo/clinic");
+    // The kiosk belongs to the clinic whose desk is open, so that a request made there arrives here.
+    let neighbour = Neighbour::find(&note);
+    let clinic = match neighbour.clone().filter(|_| kiosk) {
+        Some(neighbour) => {
+            println!(
+                "{GUIDE}\n  This is the clinic that is open already, at {}.\n",
+                Server::url(neighbour.port)
+            );
+            Clinic::Open(neighbour)
+        }
+        None => {
+            let log = target().join(format!("demo/{name}-server.log"));
+            fs::remove_file(&log).ok();
+            let server = step("demonstration server", || {
+                Server::start(&places.program("chatehr-server")?, &["--live"], &log)
+            })?;
+            println!("{GUIDE}\n  server   {} (log: {})", Server::url(server.port()), log.display());
+            println!("  offline  kill {}  takes the server away: see what stays", server.process());
+            println!("  records  {}\n", data.display());
+            if neighbour.is_none() {
+                Neighbour::announce(&server, &note)?;
+            }
+            Clinic::Own(server)
+        }
+    };
+    let (port, key) = match &clinic {
+        Clinic::Open(neighbour) => (neighbour.port, neighbour.key.as_str()),
+        Clinic::Own(server) => (server.port(), server.key()),
+    };
     let status = tied(places.program(name)?)
-        .env("CHATEHR_API_URL", Server::url(server.port()))
-        .env("CHATEHR_API_KEY", server.key())
+        .env("CHATEHR_API_URL", Server::url(port))
+        .env("CHATEHR_API_KEY", key)
         .env("CHATEHR_DATA_DIR", &data)
         .stdin(Stdio::null())
         .status()
         .map_err(|error| Failure::new(format!("{name} could not be started: {error}")))?;
-    drop(server);
+    drop(clinic);
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{name} ended with {status}"))) }
+}
+
+/// Where a window belongs.
+enum Clinic {
+    /// To the one that another `run` has opened.
+    Open(Neighbour),
+    /// To its own, which ends with it.
+    Own(Server),
 }
 
 fn in_private(release: bool) -> Outcome<()> {

@@ -38,7 +38,7 @@ use std::{fmt, path::PathBuf};
 pub use misfortunes::suffer;
 pub use process::{Running, on_path, tied};
 pub use record::{Step, StepOutcome};
-pub use server::Server;
+pub use server::{Neighbour, Server};
 pub use session::{PROGRAMS as SESSION_PROGRAMS, Session};
 pub use steps::walk;
 

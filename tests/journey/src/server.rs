@@ -1,6 +1,6 @@
 //! The demonstration server as a program of its own, with keys made for this run.
 
-use std::path::Path;
+use std::{io::Write as _, path::Path};
 
 use serde_json::Value;
 
@@ -78,6 +78,11 @@ impl Server {
         &self.key
     }
 
+    /// The process, for whoever wants to take the server away.
+    pub fn process(&self) -> u32 {
+        self.running.id()
+    }
+
     /// The address for `CHATEHR_API_URL`, at the server itself or at what stands before it.
     pub fn url(port: u16) -> String {
         format!("http://127.0.0.1:{port}/v1")
@@ -108,6 +113,38 @@ impl Server {
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.running.has_ended()
+    }
+}
+
+/// A demonstration that another program runs on this machine.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// Where its server listens.
+    pub port: u16,
+    /// The key of its workstations.
+    pub key: String,
+}
+
+impl Neighbour {
+    /// Writes down where this server is, for others of the same person.
+    pub fn announce(server: &Server, file: &Path) -> Outcome<()> {
+        let cannot = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut note = options.open(file).map_err(cannot)?;
+        writeln!(note, "{}\n{}", server.port, server.key).map_err(cannot)
+    }
+
+    /// The one that is written down, if it is still there and answers to its key.
+    pub fn find(file: &Path) -> Option<Self> {
+        let note = std::fs::read_to_string(file).ok()?;
+        let (port, key) = note.trim().split_once('\n')?;
+        let found = Self { port: port.parse().ok()?, key: key.to_owned() };
+        let bearer = format!("Bearer {}", found.key);
+        let asked = http::ask(found.port, "GET", "/v1/test/accounts", &[("Authorization", &bearer)], None);
+        asked.and_then(http::Answer::success).is_ok().then_some(found)
     }
 }
 
