@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+const BASE: &str = include_str!("../styles/base.css");
 const TOKENS: &str = include_str!("../styles/tokens.css");
 
 /// Text on what it stands on: at least 4.5 to 1.
@@ -119,6 +120,16 @@ fn text_is_readable_on_everything_it_stands_on() {
 #[test]
 fn the_edges_of_controls_can_be_seen() {
     assert_eq!(too_weak(CONTROLS, 3.0), Vec::<String>::new());
+}
+
+#[test]
+fn the_pointer_changes_no_button_that_is_disabled() {
+    let hovers: Vec<_> =
+        BASE.lines().filter(|line| line.contains(".button") && line.contains(":hover")).collect();
+    assert!(hovers.len() >= 2);
+    for rule in hovers {
+        assert!(rule.contains(":not(:disabled"), "{rule}");
+    }
 }
 
 #[test]
