@@ -14,7 +14,7 @@ use yew::prelude::*;
 
 use super::{
     keys::{Shortcut, shortcut},
-    long_list::{self, PAGE},
+    long_list::{self, Cursor, PAGE},
     notice::ErrorNotice,
     row::Row,
     shell::{Dispatch, Step, View},
@@ -90,6 +90,13 @@ impl Reducible for Pages {
 impl Pages {
     fn row(&self, index: usize) -> Option<&ConsultationRow> {
         self.pages.get(&(index / PAGE))?.1.get(index % PAGE)
+    }
+
+    /// Where a row that has been read is now.
+    fn place(&self, id: &ConsultationId) -> Option<usize> {
+        self.pages
+            .iter()
+            .find_map(|(page, (_, rows))| Some(page * PAGE + rows.iter().position(|row| row.id == *id)?))
     }
 
     fn fresh(&self, question: &Question, revision: u32, page: usize) -> bool {
@@ -175,7 +182,9 @@ fn Rows(props: &RowsProps) -> Html {
     let (above, below) = (use_node_ref(), use_node_ref());
     let row_height = use_state(|| 84.0_f64);
     let rows = use_state(|| 0..20_usize);
-    let cursor = use_mut_ref(|| None::<usize>);
+    let cursor = use_mut_ref(|| None::<Cursor<ConsultationId>>);
+    let latest = use_mut_ref(|| pages.clone());
+    latest.replace(pages.clone());
     let again = use_state(|| 0_u32);
 
     let total = pages.total;
@@ -269,8 +278,17 @@ fn Rows(props: &RowsProps) -> Html {
                     return;
                 }
                 let Some(Shortcut::Move(by)) = shortcut(&event.key(), false) else { return };
-                let Some(next) = long_list::step(*cursor.borrow(), by, total) else { return };
-                cursor.replace(Some(next));
+                let pages = latest.borrow().clone();
+                let next = long_list::move_on(
+                    cursor.borrow().as_ref(),
+                    by,
+                    total,
+                    |id| pages.place(id),
+                    |index| pages.row(index).is_some(),
+                );
+                let Some(next) = next else { return };
+                let id = pages.row(next).map(|row| row.id.clone());
+                cursor.replace(Some(Cursor { id, index: next }));
                 let Some(element) = scroller.cast::<web_sys::Element>() else { return };
                 let (top, viewport) = (f64::from(element.scroll_top()), f64::from(element.client_height()));
                 let moved = long_list::reveal(next, top, viewport, height);
@@ -300,8 +318,8 @@ fn Rows(props: &RowsProps) -> Html {
     };
     let on_focus = {
         let cursor = cursor.clone();
-        use_callback((), move |index: usize, ()| {
-            cursor.replace(Some(index));
+        use_callback((), move |(id, index): (ConsultationId, usize), ()| {
+            cursor.replace(Some(Cursor { id: Some(id), index }));
         })
     };
     let on_again = {

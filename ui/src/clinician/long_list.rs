@@ -50,6 +50,36 @@ pub fn step(cursor: Option<usize>, by: i32, total: usize) -> Option<usize> {
     Some(moved.min(last))
 }
 
+/// Where the keyboard was: the row it was on, and that row's place at the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor<Id> {
+    /// None where the row had not been read yet.
+    pub id: Option<Id>,
+    /// From 0.
+    pub index: usize,
+}
+
+/// The place after a move of a cursor whose row may have moved or gone since. `place_of` says where a row is now,
+/// `holds_another` whether another row is known to stand at a place. From a row that is gone, the next one is the one that
+/// took its place.
+pub fn move_on<Id: PartialEq>(
+    cursor: Option<&Cursor<Id>>,
+    by: i32,
+    total: usize,
+    place_of: impl Fn(&Id) -> Option<usize>,
+    holds_another: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let Some(cursor) = cursor else { return step(None, by, total) };
+    let Some(id) = &cursor.id else { return step(Some(cursor.index), by, total) };
+    match place_of(id) {
+        Some(place) => step(Some(place), by, total),
+        None if by > 0 && (cursor.index >= total || holds_another(cursor.index)) => {
+            step(Some(cursor.index), by - 1, total)
+        }
+        None => step(Some(cursor.index), by, total),
+    }
+}
+
 /// A cast from a float saturates, and a scroll above the top is the top.
 fn whole(value: f64) -> usize {
     value.max(0.0) as usize
@@ -59,7 +89,7 @@ fn whole(value: f64) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{PAGE, pages, reveal, step, visible};
+    use super::{Cursor, PAGE, move_on, pages, reveal, step, visible};
 
     #[test]
     fn ten_thousand_rows_draw_a_screenful() {
@@ -82,6 +112,46 @@ mod tests {
         assert_eq!(step(Some(0), -1, 3), Some(0));
         assert_eq!(step(Some(2), 1, 3), Some(2));
         assert_eq!(step(Some(1), 1, 0), None);
+    }
+
+    fn moved(from: (char, usize), by: i32, rows: &str) -> Option<char> {
+        let cursor = Cursor { id: Some(from.0), index: from.1 };
+        let to = move_on(
+            Some(&cursor),
+            by,
+            rows.chars().count(),
+            |id| rows.chars().position(|row| row == *id),
+            |index| rows.chars().nth(index).is_some(),
+        );
+        to.and_then(|to| rows.chars().nth(to))
+    }
+
+    #[test]
+    fn after_the_top_row_is_declined_the_next_move_goes_to_the_new_top_row() {
+        assert_eq!(moved(('a', 0), 1, "bcd"), Some('b'));
+        assert_eq!(moved(('b', 1), 1, "acd"), Some('c'));
+        assert_eq!(moved(('b', 1), -1, "acd"), Some('a'));
+    }
+
+    #[test]
+    fn a_row_that_a_new_request_pushed_down_is_still_where_the_keyboard_is() {
+        assert_eq!(moved(('b', 1), 1, "nabc"), Some('c'));
+        assert_eq!(moved(('b', 1), -1, "nabc"), Some('a'));
+    }
+
+    #[test]
+    fn after_the_last_row_is_gone_the_keyboard_is_on_the_new_last_row() {
+        assert_eq!(moved(('c', 2), 1, "ab"), Some('b'));
+        assert_eq!(moved(('c', 2), -1, "ab"), Some('b'));
+        assert_eq!(moved(('a', 0), 1, ""), None);
+    }
+
+    #[test]
+    fn a_row_that_has_not_been_read_is_not_taken_for_gone() {
+        let cursor = Cursor { id: Some('x'), index: 250 };
+        assert_eq!(move_on(Some(&cursor), 1, 1_000, |_| None, |_| false), Some(251));
+        let unread = Cursor::<char> { id: None, index: 250 };
+        assert_eq!(move_on(Some(&unread), 1, 1_000, |_| None, |_| true), Some(251));
     }
 
     proptest! {

@@ -23,7 +23,7 @@ pub struct RowProps {
     /// A press.
     pub on_open: Callback<ConsultationId>,
     /// It has the keyboard's focus.
-    pub on_focus: Callback<usize>,
+    pub on_focus: Callback<(ConsultationId, usize)>,
 }
 
 /// "Marta Szymańska, 67"; the id alone where the server has no directory.
@@ -57,8 +57,8 @@ pub fn Row(props: &RowProps) -> Html {
         move |_| on_open.emit(id.clone())
     };
     let onfocus = {
-        let (on_focus, index) = (on_focus.clone(), *index);
-        move |_| on_focus.emit(index)
+        let (on_focus, id, index) = (on_focus.clone(), row.id.clone(), *index);
+        move |_| on_focus.emit((id.clone(), index))
     };
     html! {
         <li class="queue-item" aria-posinset={(index + 1).to_string()} aria-setsize={total.to_string()}>
