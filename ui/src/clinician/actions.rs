@@ -12,15 +12,16 @@ use yew::prelude::*;
 use super::{
     ask::use_doing,
     dialog::Dialog,
-    due::{pressing, urgency_class},
+    due::{overdue, pressing, urgency_class},
     notice::ErrorNotice,
+    row::{urgency_tag, who},
     shell::{Dispatch, Step},
 };
 use crate::{
     backend::{Backend, use_backend},
     dom::use_clock,
     icon::{Glyph, Icon},
-    words,
+    time, words,
 };
 
 /// What the bar is made of.
@@ -28,7 +29,7 @@ use crate::{
 pub struct ActionsProps {
     /// Whose.
     pub view: Rc<ConsultationView>,
-    /// Why responsibility cannot change hands now.
+    /// The connection is lost, so nothing here can be done: each step is the server's to confirm.
     pub offline: bool,
     /// It has left this person's view: what is shown is how it stood, and nothing can be done with it.
     pub left: bool,
@@ -72,9 +73,11 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let asking = use_state(|| Asking::Nothing);
     let view = &props.view;
     let row = &view.row;
-    let title = use_clock(row.clone(), pressing);
+    let (title, late) = use_clock(row.clone(), |now, row| (pressing(now, row), overdue(now, row)));
+    let class = if late { "emergency" } else { urgency_class(&row.urgency) };
     let can = |action: Action| !props.left && view.actions.contains(&action);
     let pending = row.status == ConsultationStatus::Pending;
+    let blocked = props.offline && !props.left && !view.actions.is_empty();
 
     let run = {
         let (doing, dispatch, under_way) = (doing.clone(), props.dispatch.clone(), under_way.clone());
@@ -120,7 +123,6 @@ pub fn Actions(props: &ActionsProps) -> Html {
                   test: &'static str,
                   class: Option<&'static str>,
                   onclick: Callback<MouseEvent>| {
-        let blocked = props.offline && matches!(action, Action::Accept | Action::Decline);
         html! {
             <button type="button" class={classes!("button", class)} disabled={doing.busy() || blocked}
                 {onclick} data-test={test} data-key={key.to_lowercase()} aria-keyshortcuts={key}
@@ -147,22 +149,19 @@ pub fn Actions(props: &ActionsProps) -> Html {
         }
     } else if pending {
         html! {
-            <section class={classes!("action-bar", urgency_class(&row.urgency))} aria-label="Decide">
+            <section class={classes!("action-bar", class)} aria-label="Decide">
                 <div class="action-words">
-                    <strong class={urgency_class(&row.urgency)}>
+                    <strong {class}>
                         if row.urgency.alerts() { <Icon glyph={Glyph::of(&row.urgency)} /> }
                         <span role="timer">{ title }</span>
                     </strong>
-                    if props.offline && can(Action::Accept) {
-                        <span id="offline-reason">{ "Accepting needs the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk." }</span>
-                    } else {
-                        <span>{ "Nobody has accepted it yet." }</span>
-                    }
+                    <span>{ "Nobody has accepted it yet." }</span>
                 </div>
                 <div class="action-buttons">
                     if can(Action::Decline) { { button(Action::Decline, "Decline", "D", "action-decline", None, ask(Asking::Decline)) } }
                     if can(Action::Accept) { { button(Action::Accept, "Accept", "A", "action-accept", Some("primary"), at_once(Action::Accept)) } }
                 </div>
+                { blocked.then(|| offline_reason(OFFLINE_PENDING)) }
             </section>
         }
     } else {
@@ -174,6 +173,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
                     if can(Action::Start) { { button(Action::Start, "Start", "S", "action-start", Some("primary"), at_once(Action::Start)) } }
                     if can(Action::Complete) { { button(Action::Complete, "Complete", "C", "action-complete", None, ask(Asking::Complete)) } }
                 </div>
+                { blocked.then(|| offline_reason(OFFLINE_TAKEN)) }
             </section>
         }
     };
@@ -181,13 +181,16 @@ pub fn Actions(props: &ActionsProps) -> Html {
         <>
             { bar }
             { error.or_else(|| props.notice.clone()) }
-            if *asking == Asking::Decline { <DeclineDialog on_close={close.clone()} on_decline={decline} /> }
+            if *asking == Asking::Decline {
+                <DeclineDialog whom={whom(view)} offline={props.offline} on_close={close.clone()} on_decline={decline} />
+            }
             if *asking == Asking::Complete {
                 <Dialog title="Complete this consultation?" on_close={close}>
-                    <p>{ "It moves to your closed consultations and cannot be opened again." }</p>
+                    { whom(view) }
+                    <p>{ "It cannot be reopened. It stays readable under Closed." }</p>
                     <div class="dialog-actions">
                         <button type="button" class="button" onclick={ask(Asking::Nothing)}>{ "Not yet" }</button>
-                        <button type="button" class="button primary" data-test="complete-confirm" onclick={
+                        <button type="button" class="button primary" data-test="complete-confirm" disabled={props.offline} onclick={
                             let (asking, run) = (asking.setter(), run.clone());
                             move |_| { asking.set(Asking::Nothing); run(Action::Complete); }
                         }>{ "Complete" }</button>
@@ -195,6 +198,22 @@ pub fn Actions(props: &ActionsProps) -> Html {
                 </Dialog>
             }
         </>
+    }
+}
+
+const OFFLINE_PENDING: &str = "Accepting and declining need the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk.";
+const OFFLINE_TAKEN: &str =
+    "This needs the connection. What you write to the patient is kept, and sent once it is back.";
+
+/// Why the buttons above cannot be pressed.
+fn offline_reason(words: &'static str) -> Html {
+    html! { <p class="action-reason" id="offline-reason">{ words }</p> }
+}
+
+/// Whom a question is about, in the question itself: it lies over the banner that says so.
+fn whom(view: &ConsultationView) -> Html {
+    html! {
+        <p class="dialog-whom"><strong>{ who(&view.row, time::local(time::now())) }</strong>{ urgency_tag(&view.row) }</p>
     }
 }
 
@@ -223,6 +242,8 @@ fn standing(view: &ConsultationView) -> (String, &'static str) {
 
 #[derive(PartialEq, Properties)]
 struct DeclineProps {
+    whom: Html,
+    offline: bool,
     on_close: Callback<()>,
     on_decline: Callback<String>,
 }
@@ -243,7 +264,7 @@ fn DeclineDialog(props: &DeclineProps) -> Html {
     let typed = use_state(String::new);
     let reason = reason_text(chosen.and_then(|index| REASONS.get(index).copied()), &typed);
     let left = MAX_REASON_CHARS as i64 - reason.chars().count() as i64;
-    let ready = !reason.is_empty() && left >= 0;
+    let ready = !reason.is_empty() && left >= 0 && !props.offline;
     let oninput = {
         let typed = typed.clone();
         move |event: InputEvent| {
@@ -270,6 +291,7 @@ fn DeclineDialog(props: &DeclineProps) -> Html {
     html! {
         <Dialog title="Decline this consultation" on_close={props.on_close.clone()}>
             <form {onsubmit}>
+                { props.whom.clone() }
                 <p class="hint">{ "It stays in the queue for the others. Your reason is recorded." }</p>
                 <fieldset class="reasons">
                     <legend class="visually-hidden">{ "Reason" }</legend>
@@ -289,6 +311,7 @@ fn DeclineDialog(props: &DeclineProps) -> Html {
                     data-test="decline-reason" aria-describedby="decline-left" />
                 <p id="decline-left" class={classes!("hint", (left < 0).then_some("over"))}>
                     if left < 0 { { format!("{} characters too many", -left) } }
+                    else if props.offline { { "Declining needs the connection." } }
                     else if reason.is_empty() { { "Choose a reason or write one." } }
                     else { { format!("Recorded as: {reason}") } }
                 </p>

@@ -35,6 +35,11 @@ pub fn pressing(now: Timestamp, row: &ConsultationRow) -> String {
     }
 }
 
+/// Whether the answer should have been given before `now`.
+pub fn overdue(now: Timestamp, row: &ConsultationRow) -> bool {
+    row.answer_due.is_some_and(|until| until.seconds_since(now) < 0)
+}
+
 /// The class that colours an urgency.
 pub const fn urgency_class(urgency: &Urgency) -> &'static str {
     match urgency {
