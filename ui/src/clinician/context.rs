@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use chatehr_contract::{ConsultationStatus, ConsultationView, HistoryLine, Person, PersonId};
+use chatehr_contract::{
+    ConsultationRow, ConsultationStatus, ConsultationView, HistoryLine, Person, PersonId,
+};
 use yew::prelude::*;
 
 use super::{
@@ -57,11 +59,18 @@ pub fn history_actor(line: &HistoryLine, me: &PersonId, patient: &PersonId) -> O
     })
 }
 
+/// What is still open before what is over; the order among each stays.
+fn open_first(rows: &[ConsultationRow]) -> Vec<&ConsultationRow> {
+    let (open, over): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.status.is_open());
+    open.into_iter().chain(over).collect()
+}
+
 /// See the module.
 pub fn context(props: &ContextProps) -> Html {
     let (view, row) = (&props.view, &props.view.row);
     let today = time::local(time::now());
     let asked = time::local(row.created_at);
+    let others = open_first(&view.earlier);
     let with = if view.mine {
         Some(title_and_name(&props.person))
     } else {
@@ -129,10 +138,10 @@ pub fn context(props: &ContextProps) -> Html {
                 </dl>
             </section>
             <section>
-                <h3>{ "Earlier consultations" }</h3>
+                <h3>{ if others.iter().any(|other| other.status.is_open()) { "Other consultations" } else { "Earlier consultations" } }</h3>
                 if view.earlier.is_empty() { <p class="hint">{ "None that you may see." }</p> }
                 <ul class="earlier">
-                    { for view.earlier.iter().map(|earlier| {
+                    { for others.iter().map(|earlier| {
                         let (dispatch, id) = (props.dispatch.clone(), earlier.id.clone());
                         html! {
                             <li key={earlier.id.to_string()}>
@@ -140,7 +149,11 @@ pub fn context(props: &ContextProps) -> Html {
                                     <span class="hint">{ time::local(earlier.created_at).date(today) }</span>
                                     <span>
                                         <span class="earlier-summary">{ earlier.summary.clone() }</span>
-                                        <span class="hint">{ words::consultation_status(&earlier.status) }</span>
+                                        if earlier.status.is_open() {
+                                            <span class="tag">{ words::consultation_status(&earlier.status) }</span>
+                                        } else {
+                                            <span class="hint">{ words::consultation_status(&earlier.status) }</span>
+                                        }
                                     </span>
                                 </button>
                             </li>
@@ -179,7 +192,9 @@ fn language_words(tag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chatehr_contract::{ConsultationStatus, HistoryEntry, HistoryLine, PersonId, PersonLabel, Timestamp};
+    use chatehr_contract::{
+        ConsultationRow, ConsultationStatus, HistoryEntry, HistoryLine, PersonId, PersonLabel, Timestamp,
+    };
 
     fn line(
         action: &str,
@@ -207,6 +222,30 @@ mod tests {
         assert_eq!(words(line("status", Some(ConsultationStatus::Assigned), None, None)), "Accepted");
         assert_eq!(words(line("declined", None, Some("Off duty"), None)), "Declined: Off duty");
         assert_eq!(words(line("triage_changed", None, None, None)), "Triage changed");
+    }
+
+    #[test]
+    fn what_is_still_open_stands_before_what_is_over() {
+        let row = |id: &str, status| ConsultationRow {
+            id: chatehr_contract::ConsultationId::new(id),
+            patient_id: PersonId::new("p"),
+            patient: None,
+            specialty: "cardiology".into(),
+            urgency: "routine".into(),
+            status,
+            summary: String::new(),
+            created_at: Timestamp::from_millis(0),
+            answer_due: None,
+            unread: 0,
+        };
+        let rows = [
+            row("a", ConsultationStatus::Completed),
+            row("b", ConsultationStatus::InProgress),
+            row("c", ConsultationStatus::Cancelled),
+            row("d", ConsultationStatus::Pending),
+        ];
+        let order: Vec<_> = super::open_first(&rows).into_iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(order, ["b", "d", "a", "c"]);
     }
 
     #[test]

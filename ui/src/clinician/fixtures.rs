@@ -671,7 +671,12 @@ fn view(now: Timestamp, line: Line) -> ConsultationView {
         may_write: false,
         appointments: if id == "c1" { vec![echo] } else { vec![] },
         earlier: if id == "c1" {
-            vec![earlier(51, "Palpitations at night"), earlier(278, "Medication")]
+            let open = ConsultationRow {
+                status: ConsultationStatus::InProgress,
+                created_at: now.plus_seconds(-9_000),
+                ..earlier(0, "Swollen ankles in the evening")
+            };
+            vec![earlier(51, "Palpitations at night"), open, earlier(278, "Medication")]
         } else {
             vec![]
         },

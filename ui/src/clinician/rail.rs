@@ -120,7 +120,7 @@ fn standing(state: &ProgramState) -> Html {
     };
     let step = state.synced_at.map(time::local).map(|at| {
         let at = if at.same_day(today) { at.clock_seconds() } else { at.when(today) };
-        if kind == "online" { format!("In step since {at}") } else { format!("Last in step {at}") }
+        if kind == "online" { format!("In step at {at}") } else { format!("Last in step {at}") }
     });
     let outbox = outbox_words(state.outbox_waiting, state.outbox_stuck);
     html! {
