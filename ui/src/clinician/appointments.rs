@@ -179,7 +179,7 @@ fn Grid(props: &GridProps) -> Html {
                     <ol class="grid-day" aria-label={day.weekday_date(today)}>
                         { for placed.iter().map(|(row, stretch, lane)| html! {
                             <Block key={row.id.to_string()} row={row.clone()} stretch={*stretch} lane={*lane}
-                                first_hour={hours.start} dispatch={props.dispatch.clone()} />
+                                first_hour={hours.start} {one} dispatch={props.dispatch.clone()} />
                         }) }
                         if day.same_day(today) { <Present first={hours.start} last={hours.end} /> }
                     </ol>
@@ -200,12 +200,13 @@ struct BlockProps {
     stretch: Stretch,
     lane: Lane,
     first_hour: u32,
+    one: bool,
     dispatch: Dispatch,
 }
 
 #[component]
 fn Block(props: &BlockProps) -> Html {
-    let BlockProps { row, stretch, lane, first_hour, .. } = props;
+    let BlockProps { row, stretch, lane, first_hour, one, .. } = props;
     let node = use_node_ref();
     use_effect_with((node.clone(), *stretch, *lane, *first_hour), |(node, stretch, lane, first_hour)| {
         let start = f64::from(stretch.from) / 60.0 - f64::from(*first_hour);
@@ -232,15 +233,29 @@ fn Block(props: &BlockProps) -> Html {
     } else {
         format!("{hours} {}, {kind}, {status}: {}", words::apart(&who), row.notes)
     };
-    let text = html! {
-        <>
-            <span class="block-line"><strong>{ who }</strong></span>
-            <span class="block-line"><span>{ hours }</span>{ " · " }<span class="block-status">{ status }</span></span>
-            <span class="block-line">{ kind }</span>
-        </>
+    // A day has room for everything; in a week the start comes first, which the name would push out.
+    let text = if *one {
+        html! {
+            <>
+                <span class="block-line"><strong>{ who }</strong></span>
+                <span class="block-line"><span>{ hours }</span>{ " · " }<span class="block-status">{ status }</span></span>
+                <span class="block-line">{ kind }</span>
+            </>
+        }
+    } else {
+        html! { <>
+        <span class="block-line block-start">{ begins.clock() }</span>
+        <span class="block-line"><strong>{ who }</strong></span>
+        <span class="block-line block-status">{ status }</span></> }
+    };
+    let long = stretch.to - stretch.from;
+    let room = match long {
+        ..=40 => Some("short"),
+        41..60 => Some("middle"),
+        _ => None,
     };
     html! {
-        <li ref={node} class={classes!("block", class, (stretch.to - stretch.from <= 30).then_some("short"))}
+        <li ref={node} class={classes!("block", class, room)}
             data-test="appointment-row" data-id={row.id.to_string()} data-status={row.status.to_string()} {title}>
             if let Some(id) = row.consultation_id.clone() {
                 <button type="button" onclick={let dispatch = props.dispatch.clone(); move |_| dispatch.dispatch(Step::Open(id.clone()))}>
@@ -259,6 +274,24 @@ struct PresentProps {
     last: u32,
 }
 
+/// Once, when the grid is opened: what is drawn beyond its lower edge comes into view with the whole hour before it, so
+/// that the sticky names of the days cut no line in two. Later the person scrolls, not the clock.
+fn reveal(present: &NodeRef) {
+    let Some(line) = present.cast::<web_sys::Element>() else { return };
+    let Some(grid) = line.closest(".grid").ok().flatten() else { return };
+    let from_top = line.get_bounding_client_rect().y() - grid.get_bounding_client_rect().y();
+    if from_top < f64::from(grid.client_height()) * 0.9 {
+        return;
+    }
+    let hour = grid.query_selector(".grid-hours span").ok().flatten();
+    let hour = hour.map_or(0.0, |hour| hour.get_bounding_client_rect().height());
+    let day = line.parent_element().map_or(0.0, |day| day.get_bounding_client_rect().y());
+    if hour > 0.0 {
+        let hours = ((line.get_bounding_client_rect().y() - day) / hour).floor() - 1.0;
+        grid.set_scroll_top((hours.max(0.0) * hour).round() as i32);
+    }
+}
+
 /// The line of the present minute.
 #[component]
 fn Present(props: &PresentProps) -> Html {
@@ -270,12 +303,8 @@ fn Present(props: &PresentProps) -> Html {
     let first = props.first;
     use_effect_with((minute, first, node.clone()), |(minute, first, node)| {
         dom::place(node, "--from", &format!("{:.4}", f64::from(*minute) / 60.0 - f64::from(*first)));
-        if let Some(element) = node.cast::<web_sys::Element>() {
-            let options = web_sys::ScrollIntoViewOptions::new();
-            options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-            element.scroll_into_view_with_scroll_into_view_options(&options);
-        }
     });
+    use_effect_with(node.clone(), reveal);
     if !(props.first * 60..props.last * 60).contains(&minute) {
         return Html::default();
     }

@@ -421,7 +421,7 @@ impl World {
                     queue.iter().filter(|view| view.row.urgency.alerts()).count() as u32
                 },
                 mine: if empty { 0 } else { mine as u32 },
-                unread: 0,
+                unread: if empty { 0 } else { self.views.iter().map(|view| view.row.unread).sum() },
             },
             notifications: (self.scene == "error").then(|| ErrorReport::new(ErrorCode::NoNotifications)),
             server: "Riverside Clinic".into(),
@@ -572,7 +572,7 @@ fn day_of(midnight: Timestamp, day: i32) -> Vec<AppointmentRow> {
         ("Bergström", "Jonas", 8 * 60 + 30, 30, "follow_up", if past { Fulfilled } else { Booked }),
         ("Szymańska", "Marta", 9 * 60 + 20, 40, "echocardiogram", if past { NoShow } else { Arrived }),
         ("Al-Sayed", "Fatima", 9 * 60 + 30, 60, "consultation", if past { Fulfilled } else { Booked }),
-        ("Nguyễn", "Thị Lan", 9 * 60 + 45, 30, "consultation", Cancelled),
+        ("Nguyễn", "Thị Lan", 11 * 60, 45, "consultation", Cancelled),
         ("O’Brien", "Thomas", 13 * 60, 20, "consultation", Pending),
         ("Asante-Boateng", "Kwabena", 15 * 60 + 15, 90, "stress_test", if past { Fulfilled } else { Booked }),
     ]
