@@ -45,6 +45,7 @@ const TEXT: &[(&str, &str)] = &[
     ("rail-ink", "rail-active"),
     ("rail-ink-2", "rail"),
     ("on-badge", "badge"),
+    ("on-rail-accent", "rail-accent"),
 ];
 
 /// Edges and signs that a control is known by: at least 3 to 1.
@@ -58,6 +59,8 @@ const CONTROLS: &[(&str, &str)] = &[
     ("focus", "surface"),
     ("focus", "accent-weak"),
     ("rail-good", "rail"),
+    ("rail-accent", "rail"),
+    ("rail-accent", "rail-active"),
     ("rail-warn", "rail"),
     ("emergency", "emergency-weak"),
     ("urgent", "urgent-weak"),

@@ -29,7 +29,7 @@ pub fn starting() -> Html {
             <main class="panes">
                 <section class="list-pane">
                     <header class="list-head"><div class="list-title"><h1>{ "Queue" }</h1></div></header>
-                    { list::skeleton() }
+                    { list::skeleton(chatehr_contract::ListScope::Queue) }
                 </section>
                 <section class="centre" />
                 <aside class="context" />

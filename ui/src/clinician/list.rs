@@ -161,7 +161,7 @@ pub fn List(props: &ListProps) -> Html {
                 }
             </header>
             <Rows key={format!("{question:?}")} question={question.clone()} selected={props.selected.clone()}
-                revision={props.revision} dispatch={props.dispatch.clone()} />
+                several={props.person.specialties.len() > 1} revision={props.revision} dispatch={props.dispatch.clone()} />
         </section>
     }
 }
@@ -169,6 +169,7 @@ pub fn List(props: &ListProps) -> Html {
 #[derive(PartialEq, Properties)]
 struct RowsProps {
     question: Question,
+    several: bool,
     selected: Option<ConsultationId>,
     revision: u32,
     dispatch: Dispatch,
@@ -328,7 +329,7 @@ fn Rows(props: &RowsProps) -> Html {
     };
 
     if pages.question.is_none() {
-        return skeleton();
+        return skeleton(props.question.0);
     }
     html! {
         <>
@@ -342,11 +343,11 @@ fn Rows(props: &RowsProps) -> Html {
                     <li key="above" ref={above} role="presentation" aria-hidden="true" />
                     { for shown.map(|index| match pages.row(index) {
                         Some(row) => html! {
-                            <Row key={row.id.to_string()} row={row.clone()} {index} {total}
+                            <Row key={row.id.to_string()} row={row.clone()} {index} {total} several={props.several}
                                 selected={props.selected.as_ref() == Some(&row.id)}
                                 on_open={on_open.clone()} on_focus={on_focus.clone()} />
                         },
-                        None => html! { <li key={format!("#{index}")} class="queue-item">{ blank_row() }</li> },
+                        None => html! { <li key={format!("#{index}")} class="queue-item">{ blank_row(props.question.0) }</li> },
                     }) }
                     <li key="below" ref={below} role="presentation" aria-hidden="true" />
                 </ul>
@@ -372,19 +373,20 @@ fn empty(scope: ListScope) -> Html {
     }
 }
 
-fn blank_row() -> Html {
+fn blank_row(scope: ListScope) -> Html {
+    let waiting = scope == ListScope::Queue;
     html! {
-        <div class="queue-row blank" aria-hidden="true">
-            <span class="ring" /><span class="queue-words"><i /><i /><i /></span>
+        <div class={classes!("queue-row", "blank", (!waiting).then_some("settled"))} aria-hidden="true">
+            if waiting { <span class="ring" /> }<span class="queue-words"><i /><i /><i /></span>
         </div>
     }
 }
 
 /// Rows to come, in their real size, so that nothing jumps when they arrive.
-pub fn skeleton() -> Html {
+pub fn skeleton(scope: ListScope) -> Html {
     html! {
         <div class="list-scroll" aria-busy="true" aria-label="Loading">
-            { for (0..6).map(|_| html! { <div class="queue-item">{ blank_row() }</div> }) }
+            { for (0..6).map(|_| html! { <div class="queue-item">{ blank_row(scope) }</div> }) }
         </div>
     }
 }

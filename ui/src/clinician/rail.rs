@@ -78,16 +78,17 @@ pub fn rail(props: &RailProps) -> Html {
     } else {
         Html::default()
     };
-    let mine_badge = if counts.unread > 0 {
-        html! {
-            <span class="badge bright" title="Unread messages">
-                { words::figure(counts.unread) }<span class="visually-hidden">{ " unread messages" }</span>
-            </span>
-        }
-    } else if counts.mine > 0 {
-        html! { <span class="badge">{ words::figure(counts.mine) }<span class="visually-hidden">{ " open" }</span></span> }
-    } else {
-        Html::default()
+    let mine_badge = html! {
+        <>
+            if counts.unread > 0 {
+                <span class="badge bright" title={format!("{} unread", words::figure(counts.unread))}>
+                    { words::figure(counts.unread) }<span class="visually-hidden">{ " unread" }</span>
+                </span>
+            }
+            if counts.mine > 0 {
+                <span class="badge">{ words::figure(counts.mine) }<span class="visually-hidden">{ " open" }</span></span>
+            }
+        </>
     };
     html! {
         <nav class="rail" aria-label="Main">

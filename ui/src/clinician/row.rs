@@ -18,6 +18,8 @@ pub struct RowProps {
     pub index: usize,
     /// How many there are.
     pub total: usize,
+    /// Whether the person has several specialties: with one, its name in each row says nothing.
+    pub several: bool,
     /// Whether it is the open one.
     pub selected: bool,
     /// A press.
@@ -49,7 +51,7 @@ pub fn urgency_tag(row: &ConsultationRow) -> Html {
 /// See the module.
 #[component]
 pub fn Row(props: &RowProps) -> Html {
-    let RowProps { row, index, total, selected, on_open, on_focus } = props;
+    let RowProps { row, index, total, several, selected, on_open, on_focus } = props;
     let today = time::local(time::now());
     let pending = row.status == chatehr_contract::ConsultationStatus::Pending;
     let onclick = {
@@ -62,16 +64,17 @@ pub fn Row(props: &RowProps) -> Html {
     };
     html! {
         <li class="queue-item" aria-posinset={(index + 1).to_string()} aria-setsize={total.to_string()}>
-            <button type="button" class={classes!("queue-row", urgency_class(&row.urgency))}
+            <button type="button" class={classes!("queue-row", urgency_class(&row.urgency), (!pending).then_some("settled"))}
                 aria-current={selected.then_some("true")} data-test="queue-row" data-id={row.id.to_string()}
                 data-index={index.to_string()} data-urgency={row.urgency.to_string()} {onclick} {onfocus}>
-                if pending { <Ring asked={row.created_at} due={row.answer_due} /> } else { <span class="ring" /> }
+                if pending { <Ring asked={row.created_at} due={row.answer_due} /> }
                 <span class="queue-words">
                     <span class="queue-line">
                         { urgency_tag(row) }
                         <span class="queue-specialty">
-                            { words::specialty(&row.specialty) }
-                            if !pending { { " · " }{ words::consultation_status(&row.status) } }
+                            if !pending { { words::consultation_status(&row.status) } }
+                            if !pending && *several { { " · " } }
+                            if pending || *several { { words::specialty(&row.specialty) } }
                         </span>
                         <Wait asked={row.created_at} due={row.answer_due} />
                     </span>
