@@ -8,7 +8,7 @@ use gloo_timers::callback::Interval;
 use yew::{html::Scope, platform::spawn_local, prelude::*};
 
 use crate::{
-    flow::{Answer, Ask, Flow, House, Input, Trouble, step},
+    flow::{Answer, Ask, Flow, House, Input, Reading, Screen, Trouble, step},
     page, screens,
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct App {
     backend: Backend,
     /// What the focus was last moved for.
     focused: Option<Place>,
+    /// Whether the newest message has been brought into sight; after that, the person scrolls.
+    shown_newest: bool,
     _listeners: Vec<Option<Listener>>,
     _second: Interval,
 }
@@ -46,6 +48,7 @@ impl Component for App {
             clinic: page::clinic_name(),
             backend,
             focused: None,
+            shown_newest: false,
             _listeners: listeners(ctx.link()),
             _second: seconds(ctx.link()),
         };
@@ -75,6 +78,11 @@ impl Component for App {
             self.focused = place;
             page::focus_first();
         }
+        let messages = matches!(&self.flow.screen, Screen::Messages(Reading::Here(_)));
+        if messages && !self.shown_newest {
+            page::show_newest();
+        }
+        self.shown_newest = messages;
     }
 }
 

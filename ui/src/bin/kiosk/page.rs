@@ -35,6 +35,14 @@ pub(crate) fn focus_first() {
     }
 }
 
+/// Brings the newest message into sight, its end last.
+pub(crate) fn show_newest() {
+    let newest = document().and_then(|document| document.query_selector("[data-newest]").ok().flatten());
+    if let Some(newest) = newest {
+        newest.scroll_into_view_with_bool(false);
+    }
+}
+
 /// A name for a request. `None` only in a page that has no secure random numbers.
 pub(crate) fn fresh_id() -> Option<EnvelopeId> {
     let crypto = Reflect::get(&js_sys::global(), &JsValue::from_str("crypto")).ok()?;

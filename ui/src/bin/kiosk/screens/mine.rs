@@ -48,32 +48,36 @@ impl Draw<'_> {
     pub(super) fn messages(&self, reading: &Reading<Vec<KioskMessage>>) -> Html {
         let words = self.words;
         self.list(words.messages, words.no_messages, reading, |all| {
-            html! { <div class="conversations">{ for grouped(all).iter().map(|group| self.conversation(group)) }</div> }
+            let (newest, groups) = (newest(all), grouped(all));
+            let groups = groups.iter().map(|group| self.conversation(group, newest));
+            html! { <div class="conversations">{ for groups }</div> }
         })
     }
 
-    fn conversation(&self, messages: &[&KioskMessage]) -> Html {
+    fn conversation(&self, messages: &[&KioskMessage], newest: Option<&KioskMessage>) -> Html {
         // The latest tells where the consultation stands.
         let Some(latest) = messages.last() else { return Html::default() };
+        let is_newest = |message: &KioskMessage| newest.is_some_and(|newest| std::ptr::eq(newest, message));
         html! {
             <section class="conversation">
                 <header>
                     <h2>{ (self.words.specialty)(&latest.specialty).head }</h2>
                     <span class="status">{ (self.words.consultation_status)(&latest.status) }</span>
                 </header>
-                <ul>{ for messages.iter().map(|message| self.message(message)) }</ul>
+                <ul>{ for messages.iter().map(|message| self.message(message, is_newest(message))) }</ul>
             </section>
         }
     }
 
-    fn message(&self, message: &KioskMessage) -> Html {
+    fn message(&self, message: &KioskMessage, newest: bool) -> Html {
         let words = self.words;
         let at = time::local(message.at);
         let author = message.from.as_ref().map(|name| name.spoken()).filter(|name| !name.is_empty());
         let author = if message.mine {
             words.you.to_owned()
         } else {
-            author.unwrap_or_else(|| words.clinic.to_owned())
+            // Only physicians' names come with messages.
+            author.map_or_else(|| words.clinic.to_owned(), |name| (words.doctor)(&name))
         };
         let body = match &message.body {
             MessageBody::Clear { text } => html! { <p class="text">{ text }</p> },
@@ -81,7 +85,8 @@ impl Draw<'_> {
             MessageBody::Unreadable => self.not_shown(Glyph::Warning, words.unreadable),
         };
         html! {
-            <li class={classes!("message", message.mine.then_some("mine"))} data-test="message">
+            <li class={classes!("message", message.mine.then_some("mine"))} data-test="message"
+                data-newest={newest.then_some("")}>
                 { body }
                 <p class="by"><strong>{ author }</strong>{ format!(" · {}, {}", (words.day)(at), (words.clock)(at)) }</p>
             </li>
@@ -127,6 +132,11 @@ impl Draw<'_> {
     }
 }
 
+/// The last message of the latest conversation: where the list opens.
+fn newest(messages: &[KioskMessage]) -> Option<&KioskMessage> {
+    messages.iter().max_by_key(|message| message.at)
+}
+
 /// By consultation, in the order in which the consultations first appear.
 fn grouped(messages: &[KioskMessage]) -> Vec<Vec<&KioskMessage>> {
     let mut groups: Vec<Vec<&KioskMessage>> = Vec::new();
@@ -146,9 +156,8 @@ fn grouped(messages: &[KioskMessage]) -> Vec<Vec<&KioskMessage>> {
 mod tests {
     use chatehr_contract::{ConsultationId, KioskMessage, MessageBody, Timestamp};
 
-    #[test]
-    fn messages_of_one_consultation_stand_together_in_the_order_they_came() {
-        let message = |consultation: &str, at| KioskMessage {
+    fn message(consultation: &str, at: i64) -> KioskMessage {
+        KioskMessage {
             consultation_id: ConsultationId::new(consultation),
             specialty: "cardiology".into(),
             status: "assigned".into(),
@@ -156,7 +165,18 @@ mod tests {
             from: None,
             body: MessageBody::Sealed,
             at: Timestamp::from_millis(at),
-        };
+        }
+    }
+
+    #[test]
+    fn messages_open_at_the_last_one_whichever_conversation_it_is_in() {
+        let all = [message("a", 3), message("b", 7), message("b", 9), message("a", 8)];
+        assert_eq!(super::newest(&all), Some(&all[2]));
+        assert_eq!(super::newest(&[]), None);
+    }
+
+    #[test]
+    fn messages_of_one_consultation_stand_together_in_the_order_they_came() {
         let all = [message("b", 1), message("a", 2), message("b", 3)];
         let groups = super::grouped(&all);
         let times: Vec<Vec<i64>> =

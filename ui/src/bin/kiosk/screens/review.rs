@@ -91,11 +91,23 @@ impl Draw<'_> {
                 <dl class="facts">
                     <div><dt>{ words.received }</dt><dd>{ format!("{}, {}", (words.day)(at), (words.clock)(at)) }</dd></div>
                     <div><dt>{ words.review_about }</dt><dd>{ (words.specialty)(&receipt.specialty).head }</dd></div>
-                    <div><dt>{ words.reference }</dt><dd data-test="reference">{ receipt.id.to_string() }</dd></div>
+                    <div>
+                        <dt>{ words.reference }</dt>
+                        <dd title={receipt.id.to_string()}>
+                            <span class="read-aloud">{ short_reference(receipt.id.as_str()) }</span>
+                            <span class="visually-hidden" aria-hidden="true" data-test="reference">{ receipt.id.to_string() }</span>
+                        </dd>
+                    </div>
                 </dl>
             </section>
         }
     }
+}
+
+/// The end of a reference, short enough to be read aloud at the desk; the whole of it stays with the element.
+fn short_reference(id: &str) -> String {
+    let from = id.char_indices().rev().nth(5).map_or(0, |(at, _)| at);
+    id.get(from..).unwrap_or(id).to_uppercase()
 }
 
 const fn step_name(step: Step) -> &'static str {
@@ -103,5 +115,17 @@ const fn step_name(step: Step) -> &'static str {
         Step::About => "about",
         Step::HowSoon => "how-soon",
         Step::Describe => "describe",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_reference;
+
+    #[test]
+    fn a_reference_is_read_aloud_by_its_last_six_characters() {
+        assert_eq!(short_reference("00000000-0000-4000-8000-0000009af3c1"), "9AF3C1");
+        assert_eq!(short_reference("c7"), "C7");
+        assert_eq!(short_reference(""), "");
     }
 }

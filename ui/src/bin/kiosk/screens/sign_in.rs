@@ -31,6 +31,8 @@ impl Draw<'_> {
                         aria-label={words.code_label} aria-describedby="code-more" autocomplete="off"
                         autocorrect="off" spellcheck="false" disabled={waiting} value={code.to_owned()}
                         oninput={typed} />
+                    // What is ticked lives in the page alone and goes with the screen.
+                    <label class="show-code"><input type="checkbox" data-test="show-code" />{ words.show_code }</label>
                     <button type="submit" class="main-action" data-test="sign-in" disabled={waiting}>
                         if waiting {
                             <span class="spinner" /><span role="status">{ words.signing_in }</span>

@@ -28,6 +28,7 @@ pub(super) const WORDS: Words = Words {
 
     code: pair("Enter your code", "Staff at the desk gave you a code of six digits."),
     code_label: "Six-digit code",
+    show_code: "Show the code",
     number_pad: "Number pad",
     rub: "Delete the last digit",
     sign_in: "Continue",
@@ -132,7 +133,8 @@ pub(super) const WORDS: Words = Words {
 
     appointments: "My appointments",
     no_appointments: pair("You have no appointments coming up", "The desk can make one for you."),
-    appointment_with: |name| format!("With {name}"),
+    doctor,
+    appointment_with: |name| format!("With {}", doctor(name)),
     appointment_alone: "Ask at the desk whom you will see",
     minutes: |count| match count {
         1 => "1 minute".to_owned(),
@@ -196,6 +198,10 @@ pub(super) const WORDS: Words = Words {
     },
     clock: |at: Local| twelve_hours(at, "AM", "PM"),
 };
+
+fn doctor(name: &str) -> String {
+    format!("Dr.\u{a0}{name}")
+}
 
 fn trouble(trouble: Trouble) -> Pair {
     match trouble {

@@ -32,6 +32,7 @@ pub(super) const WORDS: Words = Words {
 
     code: pair("Escriba su código", "En la recepción le dieron un código de seis números."),
     code_label: "Código de seis números",
+    show_code: "Mostrar el código",
     number_pad: "Teclado numérico",
     rub: "Borrar el último número",
     sign_in: "Continuar",
@@ -139,7 +140,8 @@ pub(super) const WORDS: Words = Words {
 
     appointments: "Mis citas",
     no_appointments: pair("No tiene ninguna cita próxima", "En la recepción le pueden dar una."),
-    appointment_with: |name| format!("Con {name}"),
+    doctor,
+    appointment_with: |name| format!("Con {}", doctor(name)),
     appointment_alone: "Pregunte en la recepción quién le atenderá",
     minutes: |count| match count {
         1 => "1 minuto".to_owned(),
@@ -202,6 +204,11 @@ pub(super) const WORDS: Words = Words {
     },
     clock: |at: Local| twelve_hours(at, "a.m.", "p.m."),
 };
+
+/// The records do not say which of the two it is.
+fn doctor(name: &str) -> String {
+    format!("Dr./Dra.\u{a0}{name}")
+}
 
 fn trouble(trouble: Trouble) -> Pair {
     match trouble {

@@ -40,6 +40,7 @@ pub(crate) struct Words {
 
     pub(crate) code: Pair,
     pub(crate) code_label: &'static str,
+    pub(crate) show_code: &'static str,
     pub(crate) number_pad: &'static str,
     pub(crate) rub: &'static str,
     pub(crate) sign_in: &'static str,
@@ -91,6 +92,8 @@ pub(crate) struct Words {
 
     pub(crate) appointments: &'static str,
     pub(crate) no_appointments: Pair,
+    /// A physician's name with the title before it.
+    pub(crate) doctor: fn(&str) -> String,
     pub(crate) appointment_with: fn(&str) -> String,
     pub(crate) appointment_alone: &'static str,
     pub(crate) minutes: fn(u32) -> String,
@@ -224,6 +227,22 @@ mod tests {
             assert!((Language::English.words().not_taken)(trouble).more.contains("desk"), "{trouble:?}");
             assert!((Language::Spanish.words().not_taken)(trouble).more.contains("recepción"), "{trouble:?}");
         }
+    }
+
+    #[test]
+    fn a_physician_is_called_by_title_and_name() {
+        let said = LANGUAGES.map(|language| {
+            let words = language.words();
+            [(words.doctor)("Amara Okafor"), (words.appointment_with)("Amara Okafor")]
+                .map(|said| said.replace('\u{a0}', " "))
+        });
+        assert_eq!(
+            said,
+            [
+                ["Dr. Amara Okafor", "With Dr. Amara Okafor"],
+                ["Dr./Dra. Amara Okafor", "Con Dr./Dra. Amara Okafor"],
+            ]
+        );
     }
 
     const TROUBLES: [Trouble; 8] = [
