@@ -31,8 +31,6 @@ impl Draw<'_> {
                         aria-label={words.code_label} aria-describedby="code-more" autocomplete="off"
                         autocorrect="off" spellcheck="false" disabled={waiting} value={code.to_owned()}
                         oninput={typed} />
-                    // What is ticked lives in the page alone and goes with the screen.
-                    <label class="show-code"><input type="checkbox" data-test="show-code" />{ words.show_code }</label>
                     <button type="submit" class="main-action" data-test="sign-in" disabled={waiting}>
                         if waiting {
                             <span class="spinner" /><span role="status">{ words.signing_in }</span>
@@ -42,7 +40,13 @@ impl Draw<'_> {
                     </button>
                 </div>
                 <div class="pad" role="group" aria-label={words.number_pad}>
-                    { for "1234567890".chars().map(|digit| self.digit(digit, waiting)) }
+                    { for "123456789".chars().map(|digit| self.digit(digit, waiting)) }
+                    // What is ticked lives in the page alone and goes with the screen.
+                    <label class="key-cap show-code">
+                        <input class="visually-hidden" type="checkbox" data-test="show-code" />
+                        <Icon glyph={Glyph::Eye} /><span>{ words.show_code }</span>
+                    </label>
+                    { self.digit('0', waiting) }
                     <button type="button" class="key-cap" aria-label={words.rub} disabled={waiting} data-test="rub"
                         onclick={self.on_press(Input::Rub)}><Icon glyph={Glyph::Back} /></button>
                 </div>

@@ -28,7 +28,7 @@ pub(super) const WORDS: Words = Words {
 
     code: pair("Enter your code", "Staff at the desk gave you a code of six digits."),
     code_label: "Six-digit code",
-    show_code: "Show the code",
+    show_code: "Show code",
     number_pad: "Number pad",
     rub: "Delete the last digit",
     sign_in: "Continue",

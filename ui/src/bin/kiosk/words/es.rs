@@ -32,7 +32,7 @@ pub(super) const WORDS: Words = Words {
 
     code: pair("Escriba su código", "En la recepción le dieron un código de seis números."),
     code_label: "Código de seis números",
-    show_code: "Mostrar el código",
+    show_code: "Ver código",
     number_pad: "Teclado numérico",
     rub: "Borrar el último número",
     sign_in: "Continuar",
