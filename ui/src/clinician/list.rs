@@ -161,15 +161,22 @@ pub fn List(props: &ListProps) -> Html {
                 }
             </header>
             <Rows key={format!("{question:?}")} question={question.clone()} selected={props.selected.clone()}
-                several={props.person.specialties.len() > 1} revision={props.revision} dispatch={props.dispatch.clone()} />
+                only={only_one(&props.person.specialties)} revision={props.revision} dispatch={props.dispatch.clone()} />
         </section>
+    }
+}
+
+fn only_one(specialties: &[SpecialtyCode]) -> Option<SpecialtyCode> {
+    match specialties {
+        [one] => Some(one.clone()),
+        _ => None,
     }
 }
 
 #[derive(PartialEq, Properties)]
 struct RowsProps {
     question: Question,
-    several: bool,
+    only: Option<SpecialtyCode>,
     selected: Option<ConsultationId>,
     revision: u32,
     dispatch: Dispatch,
@@ -343,7 +350,7 @@ fn Rows(props: &RowsProps) -> Html {
                     <li key="above" ref={above} role="presentation" aria-hidden="true" />
                     { for shown.map(|index| match pages.row(index) {
                         Some(row) => html! {
-                            <Row key={row.id.to_string()} row={row.clone()} {index} {total} several={props.several}
+                            <Row key={row.id.to_string()} row={row.clone()} {index} {total} only={props.only.clone()}
                                 selected={props.selected.as_ref() == Some(&row.id)}
                                 on_open={on_open.clone()} on_focus={on_focus.clone()} />
                         },

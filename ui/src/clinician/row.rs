@@ -1,6 +1,6 @@
 //! One row of a list: everything a glance of two seconds needs.
 
-use chatehr_contract::{ConsultationId, ConsultationRow};
+use chatehr_contract::{ConsultationId, ConsultationRow, SpecialtyCode};
 use yew::prelude::*;
 
 use super::due::{Ring, Wait, urgency_class};
@@ -18,8 +18,8 @@ pub struct RowProps {
     pub index: usize,
     /// How many there are.
     pub total: usize,
-    /// Whether the person has several specialties: with one, its name in each row says nothing.
-    pub several: bool,
+    /// The person's one specialty, if they have just one: its name in each row says nothing.
+    pub only: Option<SpecialtyCode>,
     /// Whether it is the open one.
     pub selected: bool,
     /// A press.
@@ -51,9 +51,10 @@ pub fn urgency_tag(row: &ConsultationRow) -> Html {
 /// See the module.
 #[component]
 pub fn Row(props: &RowProps) -> Html {
-    let RowProps { row, index, total, several, selected, on_open, on_focus } = props;
+    let RowProps { row, index, total, only, selected, on_open, on_focus } = props;
     let today = time::local(time::now());
     let pending = row.status == chatehr_contract::ConsultationStatus::Pending;
+    let named = only.as_ref() != Some(&row.specialty);
     let onclick = {
         let (on_open, id) = (on_open.clone(), row.id.clone());
         move |_| on_open.emit(id.clone())
@@ -73,8 +74,8 @@ pub fn Row(props: &RowProps) -> Html {
                         { urgency_tag(row) }
                         <span class="queue-specialty">
                             if !pending { { words::consultation_status(&row.status) } }
-                            if !pending && *several { { " · " } }
-                            if pending || *several { { words::specialty(&row.specialty) } }
+                            if !pending && named { { " · " } }
+                            if pending || named { { words::specialty(&row.specialty) } }
                         </span>
                         <Wait asked={row.created_at} due={row.answer_due} />
                     </span>
