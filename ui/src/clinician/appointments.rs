@@ -1,6 +1,6 @@
 //! A day or a week of appointments on a grid of hours, and how old this knowledge is.
 
-use std::rc::Rc;
+use std::{ops::Range, rc::Rc};
 
 use chatehr_contract::{
     AppointmentRange, AppointmentRow, AppointmentStatus, Timestamp, command::clinician as command,
@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use super::{
     ask::{Read, use_reading},
-    grid::{Lane, Stretch, hours, lanes},
+    grid::{Lane, Stretch, hours, lanes, opening_scroll},
     notice::ErrorNotice,
     shell::{Dispatch, Step},
 };
@@ -155,9 +155,12 @@ fn Grid(props: &GridProps) -> Html {
         .collect();
     let hours = hours(days.iter().flat_map(|(_, placed)| placed.iter().map(|(_, stretch, _)| *stretch)));
     let frame = use_node_ref();
-    use_effect_with((hours.clone(), props.days, frame.clone()), |(hours, days, frame)| {
+    let shows_today = days.iter().any(|(day, _)| day.same_day(today));
+    let deps = (hours.clone(), props.days, props.from, shows_today, frame.clone());
+    use_effect_with(deps, |(hours, days, _, shows_today, frame)| {
         dom::place(frame, "--hours", &(hours.end - hours.start).to_string());
         dom::place(frame, "--days", &days.to_string());
+        reveal(frame, hours, *shows_today);
     });
     let empty = props.rows.is_empty();
     let one = props.days == 1;
@@ -274,22 +277,26 @@ struct PresentProps {
     last: u32,
 }
 
-/// Once, when the grid is opened: what is drawn beyond its lower edge comes into view with the whole hour before it, so
-/// that the sticky names of the days cut no line in two. Later the person scrolls, not the clock.
-fn reveal(present: &NodeRef) {
-    let Some(line) = present.cast::<web_sys::Element>() else { return };
-    let Some(grid) = line.closest(".grid").ok().flatten() else { return };
-    let from_top = line.get_bounding_client_rect().y() - grid.get_bounding_client_rect().y();
-    if from_top < f64::from(grid.client_height()) * 0.9 {
-        return;
-    }
-    let hour = grid.query_selector(".grid-hours span").ok().flatten();
-    let hour = hour.map_or(0.0, |hour| hour.get_bounding_client_rect().height());
-    let day = line.parent_element().map_or(0.0, |day| day.get_bounding_client_rect().y());
-    if hour > 0.0 {
-        let hours = ((line.get_bounding_client_rect().y() - day) / hour).floor() - 1.0;
-        grid.set_scroll_top((hours.max(0.0) * hour).round() as i32);
-    }
+/// Brings the present into view where `frame` shows it, else the first hour. Done when another stretch is opened; after
+/// that the person scrolls, not the clock.
+fn reveal(frame: &NodeRef, shown: &Range<u32>, shows_today: bool) {
+    let Some(frame) = frame.cast::<web_sys::Element>() else { return };
+    let Some(grid) = frame.parent_element() else { return };
+    let height = |of: &str| {
+        let element = frame.query_selector(of).ok().flatten();
+        element.map_or(0.0, |element| element.get_bounding_client_rect().height())
+    };
+    let now = time::local(time::now());
+    let (hour, hours) = (height(".grid-hours span"), f64::from(now.hour) + f64::from(now.minute) / 60.0);
+    let line = height(".grid-day-name") + (hours - f64::from(shown.start)) * hour;
+    let viewport = f64::from(grid.client_height());
+    let most = f64::from(grid.scroll_height()) - viewport;
+    let top = if shows_today && shown.contains(&now.hour) {
+        opening_scroll(line, viewport, hour, most)
+    } else {
+        0.0
+    };
+    grid.set_scroll_top(top.round() as i32);
 }
 
 /// The line of the present minute.
@@ -304,7 +311,6 @@ fn Present(props: &PresentProps) -> Html {
     use_effect_with((minute, first, node.clone()), |(minute, first, node)| {
         dom::place(node, "--from", &format!("{:.4}", f64::from(*minute) / 60.0 - f64::from(*first)));
     });
-    use_effect_with(node.clone(), reveal);
     if !(props.first * 60..props.last * 60).contains(&minute) {
         return Html::default();
     }

@@ -63,6 +63,16 @@ pub fn lanes(stretches: &[Stretch]) -> Vec<Lane> {
     lanes
 }
 
+/// How far to scroll a fresh grid so that the present, `line` below its upper edge, is seen with half an hour after it.
+/// By whole hours, at most `most`: the sticky names of the days then cut no hour in two. All in pixels.
+pub fn opening_scroll(line: f64, viewport: f64, hour: f64, most: f64) -> f64 {
+    let missing = line + hour / 2.0 - viewport;
+    if missing <= 0.0 || hour <= 0.0 {
+        return 0.0;
+    }
+    hour * (missing / hour).ceil().min((most / hour).floor()).max(0.0)
+}
+
 fn close(lanes: &mut [Lane], group: usize, of: usize) {
     lanes.iter_mut().skip(group).for_each(|lane| lane.of = of.max(1));
 }
@@ -71,7 +81,7 @@ fn close(lanes: &mut [Lane], group: usize, of: usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Lane, Stretch, hours, lanes};
+    use super::{Lane, Stretch, hours, lanes, opening_scroll};
 
     #[test]
     fn alone_it_has_the_whole_width_and_two_at_once_share_it() {
@@ -86,6 +96,14 @@ mod tests {
                 Lane { index: 0, of: 1 }
             ]
         );
+    }
+
+    #[test]
+    fn a_fresh_calendar_scrolls_by_whole_hours_and_only_where_the_present_is_out_of_sight() {
+        assert_eq!(opening_scroll(300.0, 600.0, 50.0, 80.0).to_bits(), 0.0_f64.to_bits());
+        assert_eq!(opening_scroll(590.0, 600.0, 50.0, 80.0).to_bits(), 50.0_f64.to_bits());
+        assert_eq!(opening_scroll(900.0, 600.0, 50.0, 380.0).to_bits(), 350.0_f64.to_bits());
+        assert_eq!(opening_scroll(590.0, 600.0, 0.0, 80.0).to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]
