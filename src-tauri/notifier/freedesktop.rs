@@ -55,6 +55,18 @@ impl Notifier for DesktopNotifier {
         })
     }
 
+    fn ready(&self) -> Showing {
+        Box::pin(async {
+            let asked = tokio::task::spawn_blocking(notify_rust::get_server_information);
+            match timeout(PATIENCE, asked).await {
+                Ok(Ok(Ok(_service))) => Ok(()),
+                Ok(Ok(Err(error))) => Err(NotifyError(error.to_string())),
+                Ok(Err(error)) => Err(NotifyError(error.to_string())),
+                Err(_) => Err(NotifyError("the notification service does not answer".to_owned())),
+            }
+        })
+    }
+
     fn close(&self, consultation: &ConsultationId) {
         let sender = self.on_screen.lock().unwrap_or_else(PoisonError::into_inner).remove(consultation);
         // Nobody listens any more when the person has closed it already.

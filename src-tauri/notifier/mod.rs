@@ -26,5 +26,9 @@ impl Notifier for Silent {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn ready(&self) -> Showing {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn close(&self, _consultation: &ConsultationId) {}
 }

@@ -29,6 +29,9 @@ pub trait Notifier: Send + Sync {
     /// is no notification service, or it refused.
     fn show(&self, alert: Alert, clicked: Box<dyn FnOnce() + Send>) -> Showing;
 
+    /// Asks whether the desktop would show one, without showing any.
+    fn ready(&self) -> Showing;
+
     /// Takes it away again: it was handled.
     fn close(&self, consultation: &ConsultationId);
 }

@@ -245,10 +245,11 @@ async fn a_desktop_without_notifications_is_said_and_the_window_alerts_all_the_s
     bench.desk.start().await;
     bench.desk.sign_in(OKAFOR).await.unwrap();
     bench.until_online().await;
-    clinic.request(Urgency::Emergency, "Chest pain").await;
     let state = bench.until("it is said", |state| state.notifications.is_some()).await;
     assert_eq!(state.notifications.unwrap().code, ErrorCode::NoNotifications);
-    assert!(bench.notices.lock().unwrap().iter().any(|notice| notice.alert.is_some()));
+    bench
+        .until("alerted", |_| bench.notices.lock().unwrap().iter().any(|notice| notice.alert.is_some()))
+        .await;
     assert_eq!(bench.desk.test_alert().await.unwrap_err().code, ErrorCode::NoNotifications);
 }
 

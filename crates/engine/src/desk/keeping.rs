@@ -32,6 +32,9 @@ const DAY: i64 = 24 * 60 * 60;
 impl Inner {
     /// Runs as long as the desk is open.
     pub(super) async fn keep_in_step(self: Arc<Self>, open: Arc<Open>) {
+        // Said before it matters: a person who relies on notifications must know that there are none.
+        let inner = self.clone();
+        tokio::spawn(async move { inner.heed(inner.surroundings.notifier.ready()).await });
         let mut failures = 0;
         loop {
             match self.stay_connected(&open, &mut failures).await {

@@ -20,7 +20,7 @@ use chatehr_seal::legacy::LegacySecret;
 use chatehr_vault::{Vault, VaultError, keyring::Keyring};
 use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::{Alert, Alerts, Settings, SettingsError, Surroundings, report};
+use crate::{Alert, Alerts, Settings, SettingsError, Showing, Surroundings, report};
 
 /// The clinician's side of the program. Cheap to clone; all clones are the same desk.
 #[derive(Clone)]
@@ -199,7 +199,13 @@ impl Inner {
                 inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
             }
         });
-        let outcome = self.surroundings.notifier.show(alert, clicked).await.map_err(|error| {
+        let showing = self.surroundings.notifier.show(alert, clicked);
+        self.heed(showing).await
+    }
+
+    /// Remembers what came of it, and tells the window when that is new.
+    async fn heed(&self, showing: Showing) -> Result<(), ErrorReport> {
+        let outcome = showing.await.map_err(|error| {
             tracing::warn!(%error, "The desktop shows no notification.");
             ErrorReport::new(ErrorCode::NoNotifications)
         });
