@@ -9,7 +9,10 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex, mpsc};
+
 use chatehr_contract::*;
+use chatehr_engine::{Desk, Random, Surroundings};
 use support::*;
 use tempfile::TempDir;
 
@@ -44,6 +47,50 @@ async fn an_urgent_request_reaches_the_physician_without_the_patients_data_in_th
         .iter()
         .any(|notice| notice.alert.as_ref().is_some_and(|alert| alert.consultation_id == made.id));
     assert!(told, "the window is told as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_still_waits_after_a_restart_is_told_and_what_was_taken_meanwhile_is_not() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
+    // An event gives the files a place in the stream to go on from.
+    let taken = clinic.request(Urgency::Emergency, "Taken meanwhile").await;
+    while bench.desk.consultation(&taken.id).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    bench.desk.close().await;
+    let pressing: Vec<_> = emergencies(&clinic).await;
+    for id in &pressing {
+        take(&clinic, id).await;
+    }
+
+    let again = Bench::new(clinic.settings(data.path()), Desktop::default());
+    again.desk.start().await;
+    again.until_online().await;
+    again.until("told", |_| !again.desktop.shown.lock().unwrap().is_empty()).await;
+    let shown = again.desktop.shown.lock().unwrap().clone();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].title.starts_with("Urgent cardiology consultation and "), "{shown:?}");
+    assert!(!pressing.contains(shown[0].consultation.as_ref().unwrap()));
+}
+
+/// The emergencies that a colleague sees waiting.
+async fn emergencies(clinic: &Clinic) -> Vec<ConsultationId> {
+    let (lindqvist, _) = clinic.as_person(LINDQVIST).await;
+    let all = lindqvist.all_consultations().await.unwrap().rows;
+    let waiting = all.into_iter().filter(|consultation| {
+        consultation.status == ConsultationStatus::Pending && consultation.urgency == Urgency::Emergency
+    });
+    waiting.map(|consultation| consultation.id).collect()
+}
+
+async fn take(clinic: &Clinic, id: &ConsultationId) {
+    let (lindqvist, _) = clinic.as_person(LINDQVIST).await;
+    let update = ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
+    lindqvist.update_consultation(id, &update, id.as_str()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,6 +179,62 @@ async fn a_message_typed_offline_is_sent_once_after_reconnect() {
     assert_eq!(at_server.len(), 2);
     assert!(at_server.iter().all(|message| message.content.starts_with("chatehr.3.")));
     assert_eq!(bench.desk.state().await.outbox_waiting, 0);
+}
+
+/// Randomness that holds back a nonce, and with it the sealing of a message, until it is let go.
+struct HeldNonce {
+    asked: mpsc::Sender<()>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Random for HeldNonce {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+        if bytes.len() == 12 {
+            self.asked.send(()).map_err(|error| error.to_string())?;
+            self.go.lock().unwrap().recv().map_err(|error| error.to_string())?;
+        }
+        RealRandom.fill(bytes)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_message_given_up_while_it_is_being_sealed_is_not_sent() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let ((asked, was_asked), (let_go, go)) = (mpsc::channel(), mpsc::channel());
+    let random = Arc::new(HeldNonce { asked, go: Mutex::new(go) });
+    let given = Surroundings { random, ..surroundings(Desktop::default(), Arc::default()) };
+    let desk = Desk::new(Ok(clinic.settings(data.path())), given);
+    let bench = Bench { desk, desktop: Desktop::default(), notices: Arc::default() };
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    let made = clinic.request(Urgency::Routine, "A question").await;
+    while bench.desk.consultation(&made.id).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    bench.desk.accept(&made.id).await.unwrap();
+
+    let words = SendMessage { consultation_id: made.id.clone(), text: "To the wrong patient".to_owned() };
+    bench.desk.send(&words).await.unwrap();
+    let was_asked = tokio::task::spawn_blocking(move || was_asked.recv().map(|()| was_asked)).await.unwrap();
+    let waiting = bench.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    bench.desk.discard_message(waiting[0].envelope_id.as_ref().unwrap()).await.unwrap();
+    let_go.send(()).unwrap();
+    // The next one shows that the outbox has gone past it.
+    let words = SendMessage { consultation_id: made.id.clone(), text: "To the right one".to_owned() };
+    bench.desk.send(&words).await.unwrap();
+    let_go.send(()).unwrap();
+    bench
+        .conversation_until(&made.id, |messages| {
+            messages.iter().any(|message| message.delivery == Delivery::Sent)
+        })
+        .await;
+    let (marta, _) = clinic.as_person(MARTA).await;
+    assert_eq!(marta.all_messages(&made.id).await.unwrap().rows.len(), 1);
+    drop(was_asked);
 }
 
 #[tokio::test(flavor = "multi_thread")]

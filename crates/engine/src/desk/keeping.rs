@@ -8,9 +8,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chatehr_client::{ClientError, StreamItem};
 use chatehr_contract::{
-    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, PersonId, ServerEvent, Timestamp,
+    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, ListScope, PersonId, ServerEvent,
+    Timestamp,
 };
-use chatehr_vault::CacheChange;
+use chatehr_vault::{CacheChange, ListQuery};
 use futures_util::{StreamExt, stream};
 use tokio::time;
 
@@ -82,6 +83,8 @@ impl Inner {
                     if whole {
                         self.synchronise(open, health.has("directory"), None).await?;
                         whole = false;
+                    } else {
+                        self.tell_what_waits(open).await?;
                     }
                     *failures = 0;
                     self.set_online();
@@ -191,6 +194,43 @@ impl Inner {
             self.refresh_conversation(open, &id).await?;
         }
         self.tell_consultations(vec![id]);
+        Ok(())
+    }
+
+    /// Where the stream goes on from an earlier session, nothing brings what has waited since: it is asked for again,
+    /// and told if it still waits.
+    async fn tell_what_waits(self: &Arc<Self>, open: &Open) -> Result<(), ClientError> {
+        let person = open.person.clone();
+        let queue = open.vault(move |vault| {
+            vault.consultations(&ListQuery {
+                scope: ListScope::Queue,
+                person: &person.id,
+                specialties: &person.specialties,
+                specialty: None,
+                offset: 0,
+                limit: 500,
+            })
+        });
+        let (queue, _total) = queue.await.unwrap_or_default();
+        let (mut waiting, mut changes) = (Vec::new(), Vec::new());
+        for Consultation { id, urgency, .. } in queue {
+            if !urgency.alerts() || self.alerts().is_told(&id) {
+                continue;
+            }
+            match open.server.consultation(&id).await {
+                Ok(consultation) => {
+                    changes.push(CacheChange::Consultation(consultation.clone()));
+                    waiting.push(consultation);
+                }
+                Err(ClientError::NotFound | ClientError::Forbidden) => {
+                    changes.push(CacheChange::ConsultationGone(id));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.store(open, changes).await;
+        self.alert_if_need_be(open, &waiting);
+        self.tell(ChangeNotice { state: true, lists: true, ..ChangeNotice::default() });
         Ok(())
     }
 

@@ -24,6 +24,7 @@ const LONGEST_WAIT: i64 = 60;
 /// What to do with a row after an attempt.
 enum Outcome {
     Sent,
+    Gone,
     Later(Timestamp),
     Stuck(ErrorCode),
     SignedOut,
@@ -51,7 +52,7 @@ impl Inner {
                 let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
                 let outcome = self.attempt(open, row).await;
                 let stored = match outcome {
-                    Outcome::Sent => Ok(()),
+                    Outcome::Sent | Outcome::Gone => Ok(()),
                     Outcome::Later(until) => open.vault(move |vault| vault.postpone(&envelope, until)).await,
                     Outcome::Stuck(code) => open.vault(move |vault| vault.stick(&envelope, code)).await,
                     Outcome::SignedOut => {
@@ -77,8 +78,11 @@ impl Inner {
             Err(outcome) => return outcome,
         };
         let (envelope, bytes, now) = (row.envelope_id.clone(), sealed.clone(), self.now());
-        if let Err(error) = open.vault(move |vault| vault.begin_attempt(&envelope, &bytes, now)).await {
-            return Outcome::Stuck(error.code);
+        match open.vault(move |vault| vault.begin_attempt(&envelope, &bytes, now)).await {
+            Ok(true) => {}
+            // Given up by the person while it was being sealed: not a word of it leaves.
+            Ok(false) => return Outcome::Gone,
+            Err(_) => return Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)),
         }
         self.tell_consultations(vec![row.consultation_id.clone()]);
         let mut metadata = Map::new();

@@ -45,7 +45,7 @@ impl Clock for RealClock {
     }
 }
 
-struct RealRandom;
+pub struct RealRandom;
 
 impl Random for RealRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
