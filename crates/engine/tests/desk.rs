@@ -58,9 +58,7 @@ async fn what_still_waits_after_a_restart_is_told_and_what_was_taken_meanwhile_i
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     // An event gives the files a place in the stream to go on from.
     let taken = clinic.request(Urgency::Emergency, "Taken meanwhile").await;
-    while bench.desk.consultation(&taken.id).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    bench.until_known(&taken.id).await;
     bench.desk.close().await;
     let pressing: Vec<_> = emergencies(&clinic).await;
     for id in &pressing {
@@ -118,13 +116,7 @@ async fn of_two_physicians_one_gets_it_and_the_other_is_told_who_has_it() {
     for round in 0..10 {
         let made = clinic.request(Urgency::Routine, &format!("Round {round}")).await;
         for bench in [&okafor, &lindqvist] {
-            bench.conversation_until(&made.id, |_| true).await;
-            for _ in 0..400 {
-                if bench.desk.consultation(&made.id).await.is_ok() {
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-            }
+            bench.until_known(&made.id).await;
         }
         let (first, second) = tokio::join!(okafor.desk.accept(&made.id), lindqvist.desk.accept(&made.id));
         let (winner, loser, refusal) = match (first, second) {
@@ -147,9 +139,7 @@ async fn a_message_typed_offline_is_sent_once_after_reconnect() {
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let made = clinic.request(Urgency::Urgent, "Short of breath on the stairs").await;
     bench.until("the request has come", |state| state.counts.queue > 0).await;
-    while bench.desk.consultation(&made.id).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    bench.until_known(&made.id).await;
     bench.desk.accept(&made.id).await.unwrap();
 
     clinic.stop().await;
@@ -212,9 +202,7 @@ async fn a_message_given_up_while_it_is_being_sealed_is_not_sent() {
     bench.desk.sign_in(OKAFOR).await.unwrap();
     bench.until_online().await;
     let made = clinic.request(Urgency::Routine, "A question").await;
-    while bench.desk.consultation(&made.id).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    bench.until_known(&made.id).await;
     bench.desk.accept(&made.id).await.unwrap();
 
     let words = SendMessage { consultation_id: made.id.clone(), text: "To the wrong patient".to_owned() };
@@ -300,9 +288,7 @@ async fn a_damaged_cache_is_put_aside_on_request_and_what_waits_survives() {
     let (mut clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let made = clinic.request(Urgency::Urgent, "Dizzy").await;
-    while bench.desk.consultation(&made.id).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    bench.until_known(&made.id).await;
     bench.desk.accept(&made.id).await.unwrap();
     clinic.stop().await;
     bench.until_offline().await;
@@ -364,9 +350,7 @@ async fn nothing_that_was_read_or_written_is_readable_on_disk() {
     let (mut clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let made = clinic.request(Urgency::Urgent, "canary-description").await;
-    while bench.desk.consultation(&made.id).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    bench.until_known(&made.id).await;
     bench.desk.accept(&made.id).await.unwrap();
     clinic.stop().await;
     bench.until_offline().await;

@@ -120,6 +120,16 @@ impl Bench {
         self.until("offline", |state| matches!(state.connection, Connection::Offline { .. })).await;
     }
 
+    pub async fn until_known(&self, id: &ConsultationId) {
+        for _ in 0..400 {
+            if self.desk.consultation(id).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("waited in vain for {id}");
+    }
+
     pub async fn queue(&self) -> Vec<ConsultationRow> {
         let request = ConsultationList { scope: ListScope::Queue, limit: 100, ..ConsultationList::default() };
         self.desk.list(request).await.unwrap().rows
