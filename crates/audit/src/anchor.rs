@@ -234,7 +234,7 @@ mod tests {
     fn the_signed_message_and_the_wire_form_never_change_unnoticed() {
         let anchor = Anchor { device_id: "desk-2".to_owned(), count: 258, head: Hash([0xAB; 32]) };
         let at = Timestamp::from_millis(1_764_086_400_250);
-        let message = String::from_utf8_lossy(&message(&anchor, at)).escape_debug().to_string();
+        let message = message(&anchor, at).escape_ascii().to_string();
         let signed = sign_anchor(&SigningKey::from_bytes(&[7; 32]), anchor, at);
         let wire = serde_json::to_string_pretty(&signed).unwrap();
         insta::assert_snapshot!("anchor_version_1", format!("{message}\n{wire}"));

@@ -172,6 +172,7 @@ pub(crate) fn walk(connection: &Connection, mut walk: Walk) -> Result<(u64, Hash
         let (full, filled) = mpsc::sync_channel::<Portion>(PORTIONS);
         let (empty, emptied) = mpsc::channel();
         let hashing = thread::Builder::new()
+            .name("audit-hashing".to_owned())
             .spawn_scoped(scope, move || {
                 for portion in filled {
                     portion.follow(&mut walk)?;

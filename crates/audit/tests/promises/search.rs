@@ -43,7 +43,7 @@ proptest! {
             until: until.map(at),
         };
         let mut looked_at = all(&connection, &Criteria::default(), 1000);
-        prop_assert!(looked_at.is_sorted_by_key(|e| std::cmp::Reverse((e.said.at, e.seq))));
+        prop_assert!(looked_at.is_sorted_by_key(|entry| std::cmp::Reverse(entry.seq)));
         looked_at.retain(|Entry { said, .. }| {
             actor.as_ref().is_none_or(|actor| said.actor.as_ref() == Some(actor))
                 && patient.as_ref().is_none_or(|patient| said.patient.as_ref() == Some(patient))
@@ -56,13 +56,35 @@ proptest! {
 }
 
 #[test]
-fn a_page_has_a_limit_and_nothing_is_before_an_entry_that_is_not_there() {
+fn a_page_has_a_limit_and_before_the_first_entry_there_is_nothing() {
     let connection = log(1100);
     let found = |before, limit| search(&connection, &Criteria::default(), before, limit).unwrap().len();
     assert_eq!(found(None, u32::MAX), usize::try_from(MAX_PAGE).unwrap());
     assert_eq!(found(None, 0), 0);
-    assert_eq!(found(Some(1), 10), 0);
-    assert_eq!(found(Some(5000), 10), 0);
+    assert_eq!((found(Some(0), 10), found(Some(1), 10), found(Some(2), 10)), (0, 0, 1));
+    assert_eq!(found(Some(u64::MAX), 10), 10);
+    assert!(search(&empty(), &Criteria::default(), None, 10).unwrap().is_empty());
+}
+
+#[test]
+fn a_search_reaches_over_all_of_a_long_log() {
+    let connection = empty();
+    for first in (1..10_000).step_by(1000) {
+        write(&connection, first..first + 1000);
+    }
+    let places = |criteria: &Criteria<'_>, before| -> Vec<u64> {
+        search(&connection, criteria, before, 1000).unwrap().iter().map(|entry| entry.seq).collect()
+    };
+    let patient = PersonId::new("patient-3");
+    let of_patient = Criteria { patient: Some(&patient), ..Criteria::default() };
+    let expected: Vec<u64> = (1..=9_000).rev().filter(|n| n % 6 == 3 && n % 4 != 0).take(1000).collect();
+    assert_eq!(places(&of_patient, Some(9_001)), expected);
+    for around in [1, 4095, 4096, 4097, 8191, 8192, 10_000] {
+        let time = Criteria { from: Some(at(around)), until: Some(at(around + 2)), ..Criteria::default() };
+        let expected: Vec<u64> = (around..(around + 2).min(10_001)).rev().collect();
+        assert_eq!(places(&time, None), expected, "{around}");
+        assert_eq!(places(&Criteria::default(), Some(around + 1)).first(), Some(&around));
+    }
 }
 
 #[test]
