@@ -26,7 +26,7 @@ const VERSION: u8 = b'1';
 const SEQ_DIGITS: usize = 16;
 const AT_DIGITS: usize = 15;
 const LENGTH_DIGITS: usize = 4;
-const NOTHING: &[u8] = b"----";
+const NOTHING: &str = "----";
 /// 9999-12-31T23:59:59.999Z, the last instant that FHIR and ISO 8601 can write with four digits.
 const LAST_INSTANT: u64 = 253_402_300_799_999;
 
@@ -99,7 +99,7 @@ fn maybe(out: &mut Vec<u8>, field: &'static str, value: Option<&str>) -> Result<
     match value {
         Some(value) => text(out, field, value),
         None => {
-            out.extend_from_slice(NOTHING);
+            out.extend_from_slice(NOTHING.as_bytes());
             Ok(())
         }
     }
@@ -123,8 +123,8 @@ pub(crate) struct Encoded<'a> {
 impl<'a> Encoded<'a> {
     /// Reads what [`encode`] writes, and nothing else.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut rest = Rest(bytes);
-        if rest.take(1)? != [VERSION] {
+        let mut rest = Rest(std::str::from_utf8(bytes).ok()?);
+        if rest.take(1)?.as_bytes() != [VERSION] {
             return None;
         }
         let mut encoded = Self {
@@ -137,9 +137,9 @@ impl<'a> Encoded<'a> {
             session: rest.text()?,
             workstation: rest.text()?,
             outcome: match rest.take(1)? {
-                b"S" => Outcome::Success,
-                b"R" => Outcome::Refused,
-                b"F" => Outcome::Failed,
+                "S" => Outcome::Success,
+                "R" => Outcome::Refused,
+                "F" => Outcome::Failed,
                 _ => return None,
             },
             reason: rest.maybe()?,
@@ -176,26 +176,31 @@ impl<'a> Encoded<'a> {
 
 /// What is still to be read.
 #[derive(Clone, Copy)]
-struct Rest<'a>(&'a [u8]);
+struct Rest<'a>(&'a str);
 
+/// Inlined, since verifying does this for every field of every entry and little else besides hashing.
 impl<'a> Rest<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+    #[inline]
+    fn take(&mut self, bytes: usize) -> Option<&'a str> {
         let (taken, rest) = self.0.split_at_checked(bytes)?;
         self.0 = rest;
         Some(taken)
     }
 
+    #[inline]
     fn number(&mut self, digits: usize) -> Option<u64> {
         self.take(digits)?
-            .iter()
+            .bytes()
             .try_fold(0_u64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
     }
 
+    #[inline]
     fn text(&mut self) -> Option<&'a str> {
         let length = usize::try_from(self.number(LENGTH_DIGITS)?).ok()?;
-        std::str::from_utf8(self.take(length)?).ok()
+        self.take(length)
     }
 
+    #[inline]
     fn maybe(&mut self) -> Option<Option<&'a str>> {
         match self.0.strip_prefix(NOTHING) {
             Some(rest) => {
