@@ -308,6 +308,23 @@ mod tests {
         assert!(encode(&mut Vec::new(), 10_000_000_000_000_000, &plain()).is_err());
     }
 
+    #[test]
+    fn what_no_entry_can_say_is_not_read() {
+        let text = String::from_utf8(encoded(42, &plain())).unwrap();
+        assert!(read(text.as_bytes()).is_some());
+        for (said, other) in [
+            ("001764086400250", "253402300800000"),
+            ("001764086400250", "00176408640025 "),
+            ("desk-2S", "desk-2s"),
+            ("00020003c-1", "00010003c-1"),
+            ("00020003c-1", "00030003c-1"),
+        ] {
+            assert_ne!(text.replace(said, other).as_bytes(), text.as_bytes(), "{said}");
+            assert!(Encoded::read(text.replace(said, other).as_bytes()).is_none(), "{other}");
+        }
+        assert!(Encoded::read(text.replacen('1', "2", 1).as_bytes()).is_none());
+    }
+
     proptest! {
         #[test]
         fn no_two_entries_read_the_same(a in entry(), b in entry(), i in 0..3_u64, j in 0..3_u64) {
@@ -335,8 +352,8 @@ mod tests {
         #[test]
         fn a_part_of_an_entry_is_no_entry(entry in entry(), end in any::<prop::sample::Index>()) {
             let bytes = encoded(1, &entry);
-            prop_assert!(read(&bytes[..end.index(bytes.len())]).is_none());
-            prop_assert!(read(&[bytes, b"0".to_vec()].concat()).is_none());
+            prop_assert!(Encoded::read(&bytes[..end.index(bytes.len())]).is_none());
+            prop_assert!(Encoded::read(&[bytes, b"0".to_vec()].concat()).is_none());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A search finds what a look at every entry would find, page by page.
 
 use chatehr_audit::{Criteria, Entry, MAX_PAGE, ReadError, search};
-use chatehr_contract::PersonId;
+use chatehr_contract::{PersonId, Timestamp};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -81,6 +81,9 @@ fn a_search_reaches_over_all_of_a_long_log() {
     assert_eq!(places(&of_patient, Some(9_001)), expected);
     for around in [1, 4095, 4096, 4097, 8191, 8192, 10_000] {
         let time = Criteria { from: Some(at(around)), until: Some(at(around + 2)), ..Criteria::default() };
+        let moment = Timestamp::from_millis(at(around).millis() + 1);
+        let then = Criteria { from: Some(at(around)), until: Some(moment), ..Criteria::default() };
+        assert_eq!(places(&then, None), [around]);
         let expected: Vec<u64> = (around..(around + 2).min(10_001)).rev().collect();
         assert_eq!(places(&time, None), expected, "{around}");
         assert_eq!(places(&Criteria::default(), Some(around + 1)).first(), Some(&around));
