@@ -28,7 +28,7 @@ fn entry(n: u64) -> NewEntry {
         role: Role::Physician,
         session: format!("s-{:06x}", mixed % 90_000),
         workstation: format!("desk-{}", mixed % 120),
-        action: match mixed % 5 {
+        action: match (mixed >> 9) % 5 {
             0 | 1 => "consultation.read",
             2 => "message.send",
             3 => "consultation.list",
