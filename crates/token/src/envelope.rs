@@ -1,0 +1,80 @@
+//! The outside of a token: three parts, and a header that is looked at before anything in it is believed.
+//!
+//! A key or an address of one in the header (`jwk`, `jku`, `x5u`, `x5c`) is not even read: keys come from the provider.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{error::Refusal, key_set::Key};
+
+/// Most bytes of a token.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// A token taken apart. Nothing of it has been verified.
+pub(crate) struct Envelope<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    signed: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+/// `crit` counts even when it is null.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl<'a> Envelope<'a> {
+    /// Takes it apart.
+    pub(crate) fn open(token: &'a str) -> Result<Self, Refusal> {
+        if token.len() > MAX_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
+        let header: Header = json(header)?;
+        if header.crit {
+            return Err(Refusal::CriticalHeader);
+        }
+        let algorithm = match header.alg.as_str() {
+            "RS256" => Algorithm::RS256,
+            "ES256" => Algorithm::ES256,
+            _ => return Err(Refusal::Algorithm),
+        };
+        if header.typ.is_some_and(|typ| !is_access_token(&typ)) {
+            return Err(Refusal::Type);
+        }
+        Ok(Self { algorithm, kid: header.kid, signed, payload, signature })
+    }
+
+    /// The claims, once the signature holds.
+    pub(crate) fn verify(&self, key: &Key) -> Result<Map<String, Value>, Refusal> {
+        jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.key, key.algorithm)
+            .ok()
+            .filter(|holds| *holds)
+            .ok_or(Refusal::Signature)?;
+        json(self.payload)
+    }
+}
+
+/// `at+jwt` (RFC 9068, section 2.1) or `JWT`, either with `application/` before it (RFC 7515, section 4.1.9).
+fn is_access_token(typ: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+}
+
+fn json<T: DeserializeOwned>(part: &str) -> Result<T, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed)
+}
