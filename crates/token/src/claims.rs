@@ -10,9 +10,17 @@ use crate::{error::Refusal, settings::Settings};
 /// Claims that an ID token (OpenID Connect Core, sections 2 and 3.3.2.11) or a logout token has and an access token
 /// has not.
 const MARKS_OF_OTHERS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
+/// Claims that an access token has and an ID token has not: RFC 9068's own, and what the large providers write.
+const MARKS_OF_OURS: [&str; 5] = ["client_id", "scope", "scp", "cid", "appid"];
 
 /// Refuses a token of another issuer, for another audience, or that is no access token for bearers.
-pub(crate) fn is_meant_for_us(claims: &Map<String, Value>, settings: &Settings) -> Result<(), Refusal> {
+///
+/// `typed` says that the header called it an access token; else its claims have to.
+pub(crate) fn is_meant_for_us(
+    claims: &Map<String, Value>,
+    typed: bool,
+    settings: &Settings,
+) -> Result<(), Refusal> {
     if claims.get("iss").and_then(Value::as_str) != Some(settings.issuer.as_str()) {
         return Err(Refusal::Issuer);
     }
@@ -26,8 +34,11 @@ pub(crate) fn is_meant_for_us(claims: &Map<String, Value>, settings: &Settings) 
     if !for_us {
         return Err(Refusal::Audience);
     }
-    let calls_itself_other = claims.get("typ").and_then(Value::as_str).is_some_and(|typ| typ != "Bearer");
-    if calls_itself_other || MARKS_OF_OTHERS.iter().any(|name| claims.contains_key(*name)) {
+    let has = |name: &&str| claims.contains_key(*name);
+    let calls_itself = claims.get("typ").and_then(Value::as_str);
+    let is_other = calls_itself.is_some_and(|typ| typ != "Bearer") || MARKS_OF_OTHERS.iter().any(has);
+    let is_ours = typed || calls_itself.is_some() || MARKS_OF_OURS.iter().any(has);
+    if is_other || !is_ours {
         return Err(Refusal::NotAnAccessToken);
     }
     if claims.contains_key("cnf") {

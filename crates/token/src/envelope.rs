@@ -16,6 +16,8 @@ const MAX_BYTES: usize = 16 * 1024;
 pub(crate) struct Envelope<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
+    /// Whether the header says that it is an access token (RFC 9068, section 2.1).
+    pub(crate) typed: bool,
     signed: &'a str,
     payload: &'a str,
     signature: &'a str,
@@ -52,10 +54,12 @@ impl<'a> Envelope<'a> {
             "ES256" => Algorithm::ES256,
             _ => return Err(Refusal::Algorithm),
         };
-        if header.typ.is_some_and(|typ| !is_access_token(&typ)) {
-            return Err(Refusal::Type);
-        }
-        Ok(Self { algorithm, kid: header.kid, signed, payload, signature })
+        let typed = match header.typ.as_deref().map(media_type).as_deref() {
+            Some("at+jwt") => true,
+            Some("jwt") | None => false,
+            Some(_) => return Err(Refusal::Type),
+        };
+        Ok(Self { algorithm, kid: header.kid, typed, signed, payload, signature })
     }
 
     /// The claims, once the signature holds.
@@ -68,10 +72,10 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// `at+jwt` (RFC 9068, section 2.1) or `JWT`, either with `application/` before it (RFC 7515, section 4.1.9).
-fn is_access_token(typ: &str) -> bool {
+/// `typ` in small letters and without the `application/` that may stand before it (RFC 7515, section 4.1.9).
+fn media_type(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
-    matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+    typ.strip_prefix("application/").map_or_else(|| typ.clone(), str::to_owned)
 }
 
 fn json<T: DeserializeOwned>(part: &str) -> Result<T, Refusal> {

@@ -49,7 +49,7 @@ pub enum Refusal {
     /// Meant for somebody else (RFC 7519, section 4.1.3).
     #[error("the token is for another audience")]
     Audience,
-    /// Bears the marks of an ID or logout token.
+    /// Bears the marks of an ID or logout token, or none of an access token.
     #[error("the token is not an access token")]
     NotAnAccessToken,
     /// Good only with proof of a key that a bearer does not give (RFC 7800, `cnf`).

@@ -8,10 +8,11 @@
 //!
 //! What keeps an ID token, which the same provider signs with the same key, from passing as an access token
 //! (RFC 8725, section 3.12): `aud` must name this API, and an ID token's names the program that signed in, so the
-//! audience to configure is the API's own and never a client's id; a `typ` in the header must be `at+jwt` (RFC 9068)
-//! or the plain `JWT`, because common providers write no other; and a claim that only ID and logout tokens carry
-//! (`nonce`, `at_hash`, `c_hash`, `events`) is refused, as is a token that calls itself other than `Bearer` in a
-//! claim `typ`.
+//! audience to configure is the API's own and never a client's id. Should it be a client's after all: a `typ` in the
+//! header must be `at+jwt` (RFC 9068) or the plain `JWT` that many providers write; a token without `at+jwt` needs a
+//! claim that access tokens alone have (`client_id`, `scope`, `scp`, `cid`, `appid`, or `Bearer` in a claim `typ`); and
+//! a claim that only ID and logout tokens have (`nonce`, `at_hash`, `c_hash`, `events`, another word in `typ`) is
+//! refused with whatever else.
 #![cfg_attr(
     test,
     allow(

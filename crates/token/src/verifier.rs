@@ -62,7 +62,7 @@ impl Verifier {
         }
         let key = self.key(&envelope, current).await?;
         let claims = envelope.verify(&key)?;
-        claims::is_meant_for_us(&claims, settings)?;
+        claims::is_meant_for_us(&claims, envelope.typed, settings)?;
         let times = Times::read(&claims)?;
         times.check(clock(), settings)?;
         let identity = Identity::read(&claims, &settings.claims, &times)?;

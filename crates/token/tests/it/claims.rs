@@ -123,6 +123,15 @@ async fn another_kind_of_token_is_no_access_token() {
         assert_eq!(refused(&clinic, RSA_A, mark.clone()).await, Refusal::NotAnAccessToken, "{mark}");
     }
     clinic.accepted(&RSA_A.sign(&clinic.claims_with(json!({ "typ": "Bearer" })))).await;
+    let plain = json!({ "alg": "RS256", "kid": "rsa-a", "typ": "JWT" });
+    let unmarked = clinic.claims_with(json!({ "client_id": null }));
+    assert_eq!(clinic.refusal(&RSA_A.sign_with(&plain, &unmarked)).await, Refusal::NotAnAccessToken);
+    clinic.accepted(&RSA_A.sign(&unmarked)).await;
+    for mark in [json!({ "scope": "records" }), json!({ "scp": ["records"] }), json!({ "typ": "Bearer" })] {
+        let mut marked = mark;
+        marked["client_id"] = json!(null);
+        clinic.accepted(&RSA_A.sign_with(&plain, &clinic.claims_with(marked))).await;
+    }
     let bound = json!({ "cnf": { "jkt": "thumbprint" } });
     assert_eq!(refused(&clinic, RSA_A, bound).await, Refusal::HolderOfKey);
 }

@@ -190,6 +190,7 @@ impl Clinic {
             "iss": self.issuer(),
             "aud": API,
             "sub": "physician-12",
+            "client_id": "chatehr-desktop",
             "roles": ["physician"],
             "iat": NOW,
             "exp": NOW + 3600,
