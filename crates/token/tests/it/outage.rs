@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use chatehr_contract::Timestamp;
@@ -65,14 +65,14 @@ async fn a_provider_that_is_down_signs_nobody_out_for_a_day() {
 
 #[tokio::test]
 async fn a_provider_known_to_hang_keeps_nobody_waiting() {
-    let clinic = Clinic::open(&[RSA_A]).await;
+    let clinic = Clinic::with(&[RSA_A], |settings| settings.timeout = Duration::from_secs(2)).await;
     let token = RSA_A.sign(&clinic.claims());
     clinic.accepted(&token).await;
     clinic.answers(|answers| answers.delay = Duration::from_secs(60));
     clinic.pass(600);
     clinic.accepted(&token).await;
     clinic.pass(10);
-    let at_once = tokio::time::timeout(Duration::from_millis(250), clinic.accepted(&token)).await;
+    let at_once = tokio::time::timeout(Duration::from_secs(1), clinic.accepted(&token)).await;
     assert!(at_once.is_ok());
     assert_eq!(clinic.fetches(), 2, "and the provider is asked again behind the caller's back");
     for _ in 0..200 {
@@ -162,8 +162,8 @@ async fn an_answer_that_is_no_document_leaves_the_keys_as_they_are() {
 
 #[tokio::test]
 async fn a_slow_answer_is_not_waited_for() {
-    let clinic = Arc::new(Clinic::open(&[RSA_A]).await);
+    let clinic = Clinic::with(&[RSA_A], |settings| settings.timeout = Duration::from_millis(300)).await;
     clinic.answers(|answers| answers.delay = Duration::from_secs(60));
-    let verdict = tokio::time::timeout(Duration::from_secs(5), unavailable(&clinic)).await.unwrap();
+    let verdict = tokio::time::timeout(Duration::from_secs(30), unavailable(&clinic)).await.unwrap();
     assert!(matches!(verdict.cause(), FetchError::Unreachable(_)));
 }

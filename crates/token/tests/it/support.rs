@@ -153,7 +153,6 @@ impl Clinic {
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let now = Arc::new(AtomicI64::new(NOW * 1000));
         let mut settings = Settings::new(issuer, [API]);
-        settings.timeout = Duration::from_millis(500);
         change(&mut settings);
         let clock = Arc::clone(&now);
         let verifier =
