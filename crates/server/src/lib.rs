@@ -14,12 +14,16 @@
     )
 )]
 
+mod address;
 pub mod demo;
 mod identity;
 mod life_cycle;
+mod listen;
 mod live;
+mod metrics;
 pub mod mock;
 mod problem;
+mod rate;
 mod routes;
 mod sealing;
 mod sources;
