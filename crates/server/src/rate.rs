@@ -413,6 +413,15 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_caller_has_its_own_bucket_for_each_class() {
+        let (rates, _) = rates();
+        let caller = [person("x"), Key::Machine("x".to_owned()), address("203.0.113.7")];
+        let bursts = [Class::Read, Class::Write, Class::SignIn]
+            .map(|class| caller.each_ref().map(|key| allowed(&rates, class, key, 20_000)));
+        assert_eq!(bursts, [[300, 10_000, 100], [60, 10_000, 100], [10, 10_000, 10]]);
+    }
+
+    #[test]
     fn one_person_s_flood_leaves_everybody_else_alone() {
         let (rates, _) = rates();
         assert_eq!(allowed(&rates, Class::Read, &person("loop"), 10_000), 300);

@@ -106,7 +106,7 @@ impl Pace {
                 if due.is_some() {
                     return Poll::Ready(None);
                 }
-                // HTTP/2 drops a cancelled answer in another task, and nothing wakes this one: look again.
+                // Under way. HTTP/2 drops an answer in another task, which need not wake this one: look again.
                 alarm.as_mut().reset(Instant::now() + self.idle);
             }
         })
