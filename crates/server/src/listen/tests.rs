@@ -186,7 +186,7 @@ async fn whoever_takes_an_answer_by_and_by_is_not_deaf() {
     let mut slow = server.connect().await;
     slow.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut part = vec![0; 4 * 1024 * 1024];
-    for _ in 0..16 {
+    for _ in 0..24 {
         slow.read_exact(&mut part).await.unwrap();
         sleep(millis(100)).await;
     }
