@@ -37,7 +37,7 @@ pub(crate) fn vault(error: &VaultError) -> ErrorReport {
 pub(crate) fn open(error: &FilesError) -> ErrorReport {
     tracing::error!(%error, "The encrypted files were not opened.");
     ErrorReport::new(match error {
-        FilesError::WrongKey => ErrorCode::WrongKey,
+        FilesError::WrongKey | FilesError::KeyReplaced => ErrorCode::WrongKey,
         FilesError::CacheDamaged => ErrorCode::CacheDamaged,
         FilesError::LedgerDamaged => ErrorCode::LedgerDamaged,
         FilesError::FromNewerVersion => ErrorCode::FromNewerVersion,
@@ -60,7 +60,7 @@ pub(crate) fn keyring(error: &KeyringError) -> ErrorReport {
 pub(crate) fn key(error: &KeyError) -> ErrorReport {
     match error {
         KeyError::Keyring(error) => keyring(error),
-        KeyError::KeyMissing => ErrorReport::new(ErrorCode::KeyMissing),
+        KeyError::KeyMissing | KeyError::BackendChanged { .. } => ErrorReport::new(ErrorCode::KeyMissing),
         _ => ErrorReport::new(ErrorCode::WrongKey),
     }
 }

@@ -7,7 +7,7 @@ use rusqlite_migration::Migrations;
 use zeroize::Zeroizing;
 
 use crate::{
-    error::{OpenError, means_damage},
+    error::{OpenError, means_damage, means_full},
     key::VaultKey,
     schema::Kind,
 };
@@ -28,7 +28,7 @@ pub(crate) enum Condition {
     FromNewerVersion,
 }
 
-/// Looks at a file without changing it.
+/// Looks at a file without changing it, unless SQLite must first undo what a killed program has half done.
 pub(crate) fn examine(path: &Path, key: &VaultKey, kind: Kind) -> Result<Condition, OpenError> {
     let length = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
@@ -41,15 +41,34 @@ pub(crate) fn examine(path: &Path, key: &VaultKey, kind: Kind) -> Result<Conditi
         let orphaned = fs::metadata(log).is_ok_and(|log| log.len() > 0);
         return Ok(if orphaned { Condition::Damaged } else { Condition::Absent });
     }
-    match look(path, key, kind, kind == Kind::Ledger || length <= CHECKED_AT_START) {
+    let thoroughly = kind == Kind::Ledger || length <= CHECKED_AT_START;
+    let mut found = look(path, key, kind, thoroughly, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    if found.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly)) {
+        // A program that was killed in the middle of a change of the journal mode has left a journal to be undone.
+        found = look(path, key, kind, thoroughly, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    }
+    match found {
         Ok(condition) => Ok(condition),
         Err(error) if error.sqlite_error_code().is_some_and(means_damage) => Ok(Condition::Damaged),
-        Err(error) => Err(OpenError::Sqlite(error)),
+        Err(error) => Err(refused(error, kind)),
     }
 }
 
-fn look(path: &Path, key: &VaultKey, kind: Kind, thoroughly: bool) -> Result<Condition, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+/// Whether the key opens either of the files in `dir`, as far as their first pages go.
+pub(crate) fn opens(dir: &Path, key: &VaultKey) -> bool {
+    [Kind::Ledger, Kind::Cache]
+        .into_iter()
+        .any(|kind| look(&dir.join(kind.name()), key, kind, false, OpenFlags::SQLITE_OPEN_READ_ONLY).is_ok())
+}
+
+fn look(
+    path: &Path,
+    key: &VaultKey,
+    kind: Kind,
+    thoroughly: bool,
+    flags: OpenFlags,
+) -> Result<Condition, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags)?;
     unlock(&connection, key)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version > kind.latest() {
@@ -90,6 +109,75 @@ pub(crate) fn writer(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connecti
     Ok(connection)
 }
 
+/// Moves the write-ahead log into its file and does away with it, so that the file alone is all there is. The journal
+/// mode stays: leaving it would be one more moment in which to be killed.
+pub(crate) fn fold_log(path: &Path, key: &VaultKey, kind: Kind) -> Result<(), OpenError> {
+    let fold = || -> Result<bool, rusqlite::Error> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        unlock(&connection, key)?;
+        connection.busy_timeout(PATIENCE)?;
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(busy)
+    };
+    let busy = fold().map_err(|error| refused(error, kind))?;
+    // The last one to close a file removes its log: who has it open in spite of the lock is seen here.
+    if busy || super::store::beside(path, "-wal").exists() { Err(OpenError::InUse) } else { Ok(()) }
+}
+
+/// Gives another key to a file that is nobody's yet: without a journal, since it is made anew when this fails.
+pub(crate) fn change_key(path: &Path, old: &VaultKey, new: &VaultKey, kind: Kind) -> Result<(), OpenError> {
+    alone(path, old, kind, |connection| {
+        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.execute_batch(&Zeroizing::new(format!("PRAGMA rekey = \"x'{}'\"", *new.to_text())))
+    })?;
+    use_log(path, new, kind)
+}
+
+/// Puts a file that is nobody's yet into the journal mode in which it will be opened.
+pub(crate) fn use_log(path: &Path, key: &VaultKey, kind: Kind) -> Result<(), OpenError> {
+    alone(path, key, kind, |connection| connection.pragma_update(None, "journal_mode", "WAL"))
+}
+
+fn alone(
+    path: &Path,
+    key: &VaultKey,
+    kind: Kind,
+    work: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
+) -> Result<(), OpenError> {
+    let run = || -> Result<(), rusqlite::Error> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        unlock(&connection, key)?;
+        work(&connection)?;
+        connection.close().map_err(|(_, error)| error)
+    };
+    run().map_err(|error| refused(error, kind))
+}
+
+/// Reads every page of a closed file with the key.
+pub(crate) fn is_sound_file(path: &Path, key: &VaultKey) -> Result<bool, OpenError> {
+    let read = || -> Result<bool, rusqlite::Error> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        unlock(&connection, key)?;
+        let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        Ok(verdict == "ok")
+    };
+    match read() {
+        Err(error) if error.sqlite_error_code().is_some_and(means_damage) => Ok(false),
+        read => read.map_err(OpenError::Sqlite),
+    }
+}
+
+/// Writes a copy of the file as it is at this moment, under the same key, whoever else has it open.
+pub(crate) fn copy_into(path: &Path, key: &VaultKey, kind: Kind, copy: &Path) -> Result<(), OpenError> {
+    let name = copy.to_str().ok_or_else(|| OpenError::Io(std::io::ErrorKind::InvalidFilename.into()))?;
+    alone(path, key, kind, |connection| {
+        settle(connection, kind)?;
+        connection.execute("VACUUM INTO ?1", [name]).map(drop)
+    })
+}
+
 /// One of several connections that can only read.
 pub(crate) fn reader(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(
@@ -123,7 +211,7 @@ fn unlock(connection: &Connection, key: &VaultKey) -> Result<(), rusqlite::Error
 fn refused(error: rusqlite::Error, kind: Kind) -> OpenError {
     use rusqlite::ErrorCode as Sqlite;
     match error.sqlite_error_code() {
-        Some(Sqlite::DiskFull) => OpenError::DiskFull,
+        _ if means_full(&error) => OpenError::DiskFull,
         Some(Sqlite::ReadOnly) => OpenError::ReadOnly,
         Some(code) if means_damage(code) => kind.damaged(),
         _ => OpenError::Sqlite(error),

@@ -19,6 +19,16 @@ pub enum OpenError {
     /// The files were made with another key.
     #[error("the key does not belong to these files")]
     WrongKey,
+    /// The files had this key until they got another.
+    #[error("the key was replaced by another")]
+    KeyReplaced,
+    /// The key opens the files, and the header beside them belongs to another key: a copy from before a re-key, or
+    /// another person's. [`replace_header`](crate::slots::replace_header) puts it aside.
+    #[error("the header does not belong to these files")]
+    ForeignHeader,
+    /// Another program, or another part of this one, has the files open.
+    #[error("the files are in use")]
+    InUse,
     /// The key is right and the cache does not read.
     #[error("the cache is damaged")]
     CacheDamaged,
@@ -137,7 +147,7 @@ impl Fault {
         match self {
             Self::Record(error) => VaultError::Other(Box::new(error)),
             Self::Sql(error) => match error.sqlite_error_code() {
-                Some(Sqlite::DiskFull) => VaultError::DiskFull,
+                _ if means_full(&error) => VaultError::DiskFull,
                 Some(Sqlite::ReadOnly) => VaultError::ReadOnly,
                 Some(Sqlite::DatabaseBusy | Sqlite::DatabaseLocked) => VaultError::Busy,
                 Some(code) if means_damage(code) => VaultError::Damaged { file },
@@ -145,6 +155,14 @@ impl Fault {
             },
         }
     }
+}
+
+/// Whether SQLite says that there is no room: also none for the index that it shares between connections, which it
+/// needs to read as well.
+pub(crate) fn means_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        error.code == Sqlite::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+    })
 }
 
 /// Whether SQLite says that what it read is not what was written. Once a page has failed its authentication,

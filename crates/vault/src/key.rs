@@ -10,7 +10,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 const CHECK_INFO: &[u8] = b"chatehr vault key check 1";
 
 /// The key of a person's files on one workstation.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+///
+/// It is a handle: it cannot be cloned outside this crate, and leaves memory when it is dropped.
+#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct VaultKey([u8; 32]);
 
 impl VaultKey {
@@ -21,9 +23,9 @@ impl VaultKey {
 
     /// Reads what [`to_text`](Self::to_text) wrote; `None` for anything else.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        let mut key = Self([0; 32]);
+        hex::decode_to_slice(text, &mut key.0).ok()?;
+        Some(key)
     }
 
     /// 64 hex digits, for the keyring: ASCII and no newline, so that every backend returns it unchanged.
@@ -33,11 +35,40 @@ impl VaultKey {
 
     /// Tells whether a key is the one that files were made with, without telling the key.
     pub(crate) fn check(&self) -> String {
-        let mut value = [0; 32];
-        // Expanding to one hash length cannot fail; an all-zero check would only ever refuse a key.
-        let _filled = Hkdf::<Sha256>::new(None, &self.0).expand(CHECK_INFO, &mut value);
-        hex::encode(value)
+        hex::encode(derive(&self.0, None, CHECK_INFO))
     }
+
+    /// A code over `parts` that only a holder of the key can make, for this use alone.
+    pub(crate) fn authenticate(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        derive(&self.0, None, &encode(purpose, parts))
+    }
+
+    pub(crate) const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) const fn duplicate(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+/// HKDF-SHA-256 (RFC 5869) to one hash length; with a secret of full entropy and `info` as the message it also serves
+/// as a message authentication code.
+pub(crate) fn derive(secret: &[u8], salt: Option<&[u8]>, info: &[u8]) -> [u8; 32] {
+    let mut value = [0; 32];
+    // Expanding to one hash length cannot fail; were it to, all would get the same value and nothing would open.
+    let _filled = Hkdf::<Sha256>::new(salt, secret).expand(info, &mut value);
+    value
+}
+
+/// Each part with its length before it, so that no two lists of parts read the same.
+pub(crate) fn encode(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = purpose.as_bytes().to_vec();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 impl fmt::Debug for VaultKey {

@@ -2,7 +2,9 @@
 //!
 //! Promises: `cache.db` holds only what the server has said and may be dropped and fetched again; `ledger.db` holds
 //! what this person did (outbox, drafts, read marks), is written through to the disk before a call returns, and is
-//! never deleted here. Every byte of both is encrypted under one random key, which lives in the desktop's keyring.
+//! never deleted here. Every byte of both is encrypted under one random key, which lives in the desktop's keyring and
+//! is wrapped in the header's other [`slots`]: a passphrase, a printed recovery code. The key can be replaced
+//! ([`rekey`]), and the files taken to another machine ([`mod@backup`]).
 //! Refuses: guessing and wiping. A file that does not open says why ([`OpenError`]) and stays as it is; a newer
 //! program's file is not touched; a key that could not be read is never replaced ([`keyring`]). No transaction spans
 //! both files, so nothing may depend on it.
@@ -19,6 +21,7 @@
     )
 )]
 
+pub mod backup;
 mod cache;
 mod connection;
 mod error;
@@ -26,8 +29,12 @@ mod header;
 mod key;
 pub mod keyring;
 mod ledger;
+mod lock;
+mod obstacle;
 mod permissions;
+mod rekey;
 mod schema;
+pub mod slots;
 mod store;
 mod vault;
 
@@ -35,4 +42,7 @@ pub use cache::{CacheChange, ListQuery, SearchHit, StoredKey, StoredMessage};
 pub use error::{DamagedFile, OpenError, RecordError, VaultError};
 pub use key::VaultKey;
 pub use ledger::{NewOutboxRow, OutboxRow, OutboxState};
+pub use obstacle::Obstacle;
+pub use rekey::{RekeyError, rekey};
+pub use slots::SlotError;
 pub use vault::Vault;

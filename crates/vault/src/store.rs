@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -21,15 +21,15 @@ const READERS_KEPT: usize = 4;
 pub(crate) struct Store {
     kind: Kind,
     path: PathBuf,
-    key: VaultKey,
+    key: Arc<VaultKey>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
 
 impl Store {
-    pub(crate) fn open(path: PathBuf, key: &VaultKey, kind: Kind) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: PathBuf, key: &Arc<VaultKey>, kind: Kind) -> Result<Self, OpenError> {
         let writer = Mutex::new(connection::writer(&path, key, kind)?);
-        Ok(Self { kind, path, key: key.clone(), writer, readers: Mutex::default() })
+        Ok(Self { kind, path, key: Arc::clone(key), writer, readers: Mutex::default() })
     }
 
     /// Runs one write transaction: all of it or nothing.
@@ -100,12 +100,18 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::Store;
     use crate::{
         error::{Fault, VaultError},
         key::VaultKey,
         schema::Kind,
     };
+
+    fn key() -> Arc<VaultKey> {
+        Arc::new(VaultKey::from_bytes([1; 32]))
+    }
 
     fn drafts(store: &Store) -> i64 {
         store
@@ -118,8 +124,7 @@ mod tests {
     #[test]
     fn a_transaction_that_fails_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        let store = Store::open(dir.path().join("ledger.db"), &key(), Kind::Ledger).unwrap();
         let failed = store.write(|ledger| {
             ledger.execute(DRAFT, [])?;
             Err::<(), _>(Fault::Sql(rusqlite::Error::InvalidQuery))
@@ -133,8 +138,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_transaction_leaves_nothing_behind_and_the_store_usable() {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        let store = Store::open(dir.path().join("ledger.db"), &key(), Kind::Ledger).unwrap();
         std::thread::scope(|scope| {
             let died = scope.spawn(|| {
                 store.write(|ledger| -> Result<(), Fault> {
@@ -151,8 +155,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_keeps_what_was_there_and_heals() {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        let store = Store::open(dir.path().join("ledger.db"), &key(), Kind::Ledger).unwrap();
         store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
         let limit = |pages: i64| {
             let writer = super::hold(&store.writer);
@@ -174,8 +177,7 @@ mod tests {
     #[test]
     fn readers_cannot_write() {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(dir.path().join("ledger.db"), &VaultKey::from_bytes([1; 32]), Kind::Ledger).unwrap();
+        let store = Store::open(dir.path().join("ledger.db"), &key(), Kind::Ledger).unwrap();
         assert!(store.read(|ledger| Ok(ledger.execute(DRAFT, [])?)).is_err());
     }
 
@@ -183,8 +185,7 @@ mod tests {
     fn each_file_is_as_durable_as_it_promises() {
         let dir = tempfile::tempdir().unwrap();
         for (kind, synchronous) in [(Kind::Ledger, 2), (Kind::Cache, 1)] {
-            let store =
-                Store::open(dir.path().join(kind.name()), &VaultKey::from_bytes([1; 32]), kind).unwrap();
+            let store = Store::open(dir.path().join(kind.name()), &key(), kind).unwrap();
             let pragma = |name: &str| {
                 store
                     .write(|file| {

@@ -7,9 +7,10 @@ use chatehr_contract::Timestamp;
 use crate::{
     connection::{self, Condition},
     error::{DamagedFile, Fault, OpenError, VaultError},
-    header::{self, Verdict},
+    header::{self, Found, Header, Verdict},
     key::VaultKey,
-    permissions,
+    lock::{self, Lock},
+    permissions, rekey,
     schema::Kind,
     store::{Store, beside},
 };
@@ -23,58 +24,54 @@ pub struct Vault {
 struct Files {
     cache: Store,
     ledger: Store,
+    header_damaged: bool,
+    /// Let go of last, when both files are closed.
+    _held: Lock,
 }
 
 impl Vault {
-    /// Opens the files in `dir`, and makes them where there are none. What was being sent when the program ended is
-    /// queued again, so a directory is opened once at a time: clone the [`Vault`] instead.
+    /// Opens the files in `dir`, and makes them where there are none; finishes a re-key that was interrupted. What was
+    /// being sent when the program ended is queued again, so a directory is opened once at a time: clone the
+    /// [`Vault`] instead.
+    ///
+    /// A header that does not read is no reason not to open files that the key opens: it is left as it is, and
+    /// [`header_damaged`](Self::header_damaged) says so.
     ///
     /// # Errors
     /// [`OpenError`]; existing files are then as they were.
     pub fn open(dir: &Path, key: &VaultKey) -> Result<Self, OpenError> {
         permissions::own_directory(dir)?;
-        let verdict = header::judge(dir, key)?;
+        let held = Lock::take(dir, lock::FILES)?.ok_or(OpenError::InUse)?;
+        let found = header::read(dir)?;
+        let verdict = found.judge(key);
+        if matches!(found, Found::FromNewerVersion) {
+            return Err(OpenError::FromNewerVersion);
+        }
+        if verdict == Verdict::Wrong && !connection::opens(dir, key) {
+            return Err(OpenError::WrongKey);
+        }
         match verdict {
-            Verdict::Wrong => return Err(OpenError::WrongKey),
-            Verdict::FromNewerVersion => return Err(OpenError::FromNewerVersion),
+            Verdict::Replaced => return Err(OpenError::KeyReplaced),
+            Verdict::Wrong => return Err(OpenError::ForeignHeader),
             Verdict::Right | Verdict::Unknown => {}
         }
-        let (cache, ledger) = (dir.join(Kind::Cache.name()), dir.join(Kind::Ledger.name()));
         probe_writable(dir)?;
-        let found = (
-            connection::examine(&cache, key, Kind::Cache)?,
-            connection::examine(&ledger, key, Kind::Ledger)?,
-        );
-        // Without a header a file that does not open may as well be sound and belong to another key.
-        let unproven = verdict == Verdict::Unknown;
-        match found {
-            (Condition::FromNewerVersion, _) | (_, Condition::FromNewerVersion) => {
-                return Err(OpenError::FromNewerVersion);
-            }
-            (Condition::Damaged | Condition::Absent, Condition::Damaged)
-            | (Condition::Damaged, Condition::Absent)
-                if unproven =>
-            {
-                return Err(OpenError::WrongKey);
-            }
-            // The ledger is made first, so one that is missing beside a cache was lost.
-            (_, Condition::Damaged) | (Condition::Sound | Condition::Damaged, Condition::Absent) => {
-                return Err(OpenError::LedgerDamaged);
-            }
-            (Condition::Damaged, Condition::Sound) => return Err(OpenError::CacheDamaged),
-            (Condition::Sound | Condition::Absent, Condition::Sound)
-            | (Condition::Absent, Condition::Absent) => {}
+        if verdict == Verdict::Right && matches!(found, Found::Sound(_)) {
+            rekey::resume(dir, key)?;
         }
-        for path in [&ledger, &cache] {
-            drop(permissions::own_file(path)?);
+        examine(dir, key, verdict)?;
+        for kind in [Kind::Ledger, Kind::Cache] {
+            drop(permissions::own_file(&dir.join(kind.name()))?);
         }
-        if verdict == Verdict::Unknown {
-            header::write(dir, key)?;
+        if matches!(found, Found::Absent) {
+            header::write(dir, &Header::new(key, Vec::new()))?;
         }
-        let ledger = Store::open(ledger, key, Kind::Ledger)?;
-        let cache = Store::open(cache, key, Kind::Cache)?;
+        let key = Arc::new(key.duplicate());
+        let ledger = Store::open(dir.join(Kind::Ledger.name()), &key, Kind::Ledger)?;
+        let cache = Store::open(dir.join(Kind::Cache.name()), &key, Kind::Cache)?;
         permissions::sync_directory(dir)?;
-        let vault = Self { files: Arc::new(Files { cache, ledger }) };
+        let header_damaged = matches!(found, Found::Damaged(_));
+        let vault = Self { files: Arc::new(Files { cache, ledger, header_damaged, _held: held }) };
         vault.recover().map_err(|error| match error {
             VaultError::DiskFull => OpenError::DiskFull,
             VaultError::ReadOnly => OpenError::ReadOnly,
@@ -82,6 +79,12 @@ impl Vault {
             VaultError::Busy | VaultError::Other(_) => OpenError::Io(io::Error::other(error)),
         })?;
         Ok(vault)
+    }
+
+    /// Whether the header did not read as it was written, and the slots in it are in doubt. It was left as it is;
+    /// [`replace_header`](crate::slots::replace_header) puts it aside.
+    pub fn header_damaged(&self) -> bool {
+        self.files.header_damaged
     }
 
     /// Whether there is anything in `dir` that needs its key, so that "key missing" is told from "first start".
@@ -134,6 +137,33 @@ impl Vault {
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(…)")
+    }
+}
+
+/// Both files as the key finds them, before either is touched.
+fn examine(dir: &Path, key: &VaultKey, verdict: Verdict) -> Result<(), OpenError> {
+    let look = |kind: Kind| connection::examine(&dir.join(kind.name()), key, kind);
+    let found = (look(Kind::Cache)?, look(Kind::Ledger)?);
+    // Without a header a file that does not open may as well be sound and belong to another key.
+    let unproven = verdict == Verdict::Unknown;
+    match found {
+        (Condition::FromNewerVersion, _) | (_, Condition::FromNewerVersion) => {
+            Err(OpenError::FromNewerVersion)
+        }
+        (Condition::Damaged | Condition::Absent, Condition::Damaged)
+        | (Condition::Damaged, Condition::Absent)
+            if unproven =>
+        {
+            Err(OpenError::WrongKey)
+        }
+        // The ledger is made first, so one that is missing beside a cache was lost.
+        (_, Condition::Damaged) | (Condition::Sound | Condition::Damaged, Condition::Absent) => {
+            Err(OpenError::LedgerDamaged)
+        }
+        (Condition::Damaged, Condition::Sound) => Err(OpenError::CacheDamaged),
+        (Condition::Sound | Condition::Absent, Condition::Sound) | (Condition::Absent, Condition::Absent) => {
+            Ok(())
+        }
     }
 }
 

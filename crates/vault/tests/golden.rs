@@ -3,26 +3,70 @@
 
 mod common;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use chatehr_contract::{ConsultationStatus, ErrorCode, PersonId};
-use chatehr_vault::{CacheChange, OutboxState, Vault};
-use common::{appointment, at, c, e, key, message, mine, opened, outgoing, patient, physician, sealed};
+use chatehr_vault::{
+    OutboxState, Vault,
+    backup::{backup, restore},
+    slots::{self, Passphrase, RecoveryCode, Secret, SlotKind},
+};
+use common::{appointment, at, c, golden_file, key, message, mine, patient, physician};
 
-fn golden(version: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
+/// Copies the files of a released format to where they may be changed.
+fn copied(version: &str, home: &Path) -> PathBuf {
+    let dir = home.join("person");
+    fs::create_dir(&dir).unwrap();
+    for name in ["cache.db", "ledger.db", "vault.json"] {
+        fs::copy(golden_file(version, name), dir.join(name)).unwrap();
+    }
+    dir
 }
+
+fn passphrase() -> Passphrase {
+    Passphrase::new("correct horse battery staple")
+}
+
+fn code() -> RecoveryCode {
+    RecoveryCode::parse(CODE).unwrap()
+}
+
+/// Of the golden files from format 2 on.
+const CODE: &str = "RAAE2-5SCBA-EXW7C-G2NWM-62V4E-RRS11-2GTCH-VCVKQ";
 
 #[test]
 fn files_of_version_1_open_with_everything_in_them() {
     let home = tempfile::tempdir().unwrap();
-    let dir = home.path().join("person");
-    fs::create_dir(&dir).unwrap();
-    for name in ["cache.db", "ledger.db", "vault.json"] {
-        fs::copy(golden("v1").join(name), dir.join(name)).unwrap();
-    }
-    let vault = Vault::open(&dir, &key()).unwrap();
+    holds_everything(&Vault::open(&copied("v1", home.path()), &key()).unwrap());
+}
 
+#[test]
+fn files_of_version_2_open_by_each_slot_with_everything_in_them() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = copied("v2", home.path());
+    let by_code = slots::unlock_with_recovery(&dir, &code()).unwrap();
+    let by_passphrase = slots::unlock_with_passphrase(&dir, &passphrase()).unwrap();
+    for unlocked in [by_code, by_passphrase] {
+        let vault = Vault::open(&dir, &unlocked).unwrap();
+        assert!(!vault.header_damaged());
+        holds_everything(&vault);
+    }
+    let kinds: Vec<_> = slots::list(&dir).unwrap().into_iter().map(|slot| slot.kind).collect();
+    assert_eq!(kinds, [SlotKind::Keyring, SlotKind::Passphrase, SlotKind::Recovery]);
+}
+
+#[test]
+fn a_backup_of_version_1_is_restored_with_everything_in_it() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("person");
+    let key = restore(&golden_file("backup-1", "backup.tar"), &dir, Secret::Recovery(&code())).unwrap();
+    holds_everything(&Vault::open(&dir, &key).unwrap());
+}
+
+fn holds_everything(vault: &Vault) {
     let consultation = mine("c-1", ConsultationStatus::InProgress);
     assert_eq!(vault.consultation(&c("c-1")).unwrap().unwrap(), consultation);
     let (messages, _) = vault.messages(&c("c-1"), 9).unwrap();
@@ -52,31 +96,24 @@ fn files_of_version_1_open_with_everything_in_them() {
     vault.check().unwrap();
 }
 
-/// Makes the files of the present format. Run it once when a format is released, and never again for that format:
+/// Makes the files of the present formats. Run it once when a format is released, and never again for that format:
 /// `cargo test -p chatehr-vault --test golden -- --ignored`
 #[test]
 #[ignore = "writes the golden files"]
 fn write_the_golden_files() {
-    let dir = golden("v1");
-    assert!(!dir.exists(), "released formats are not rewritten");
-    let vault = Vault::open(&dir, &key()).unwrap();
-    vault
-        .apply(&[
-            CacheChange::Consultation(mine("c-1", ConsultationStatus::InProgress)),
-            opened(message("m-1", "c-1", 1), "Zażółć gęślą jaźń"),
-            sealed(message("m-2", "c-1", 2)),
-            CacheChange::Appointment(appointment("a-1", 60)),
-            CacheChange::Patient(patient("patient-1", "Szymańska")),
-            CacheChange::Physicians(vec![physician("physician-1")]),
-            CacheChange::MessageKey { consultation: c("c-1"), kid: "k1".to_owned(), key: [7; 32] },
-            CacheChange::LastEvent(Some("41".to_owned())),
-            CacheChange::SyncedAt(at(99)),
-        ])
-        .unwrap();
-    vault.enqueue(&outgoing("e-1", "c-1")).unwrap();
-    vault.begin_attempt(&e("e-1"), "sealed bytes", at(1)).unwrap();
-    vault.enqueue(&outgoing("e-2", "c-2")).unwrap();
-    vault.stick(&e("e-2"), ErrorCode::Forbidden).unwrap();
-    vault.save_draft(&c("c-1"), "half a sentence", at(2)).unwrap();
-    vault.mark_read(&c("c-1"), at(1)).unwrap();
+    let place = |version| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version);
+    assert!(!place("v2").exists() && !place("backup-1").exists(), "released formats are not rewritten");
+    let home = tempfile::tempdir().unwrap();
+    let dir = copied("v1", home.path());
+    // Format 2 has no other files than format 1, and slots in its header.
+    slots::add_passphrase(&dir, &key(), &passphrase(), "the usual", at(3), [3; 32]).unwrap();
+    let code = slots::add_recovery(&dir, &key(), "in the safe", at(4), [4; 32]).unwrap();
+    assert_eq!(*code.to_text(), CODE);
+    for version in ["v2", "backup-1"] {
+        fs::create_dir(place(version)).unwrap();
+    }
+    for name in ["cache.db", "ledger.db", "vault.json"] {
+        fs::copy(dir.join(name), golden_file("v2", name)).unwrap();
+    }
+    backup(&dir, &key(), &golden_file("backup-1", "backup.tar"), true, at(5)).unwrap();
 }

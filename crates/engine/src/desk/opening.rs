@@ -192,8 +192,9 @@ impl Inner {
         } else {
             None
         };
+        let now = self.now();
         let opened = tokio::task::spawn_blocking(move || {
-            let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key)
+            let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key, now)
                 .map_err(|error| report::key(&error))?;
             let vault = Vault::open(&dir, &key).map_err(|error| report::open(&error))?;
             vault.recover().map_err(|error| report::vault(&error))?;

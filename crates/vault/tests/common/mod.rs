@@ -1,12 +1,16 @@
 //! Records to fill the files with.
 #![allow(dead_code, reason = "each test program uses some of it")]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use chatehr_contract::{
-    Appointment, AppointmentId, AppointmentStatus, Consultation, ConsultationId, ConsultationStatus,
-    EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName, Physician, Sex,
-    SpecialtyCode, Timestamp, Urgency,
+    Appointment, AppointmentId, AppointmentStatus, Consultation, ConsultationId,
+    ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName,
+    Physician, Sex, SpecialtyCode, Timestamp, Urgency,
 };
 use chatehr_vault::{CacheChange, NewOutboxRow, Vault, VaultKey};
 use serde_json::json;
@@ -119,6 +123,10 @@ pub(crate) fn outgoing(envelope: &str, consultation: &str) -> NewOutboxRow {
     }
 }
 
+pub(crate) fn golden_file(version: &str, name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version).join(name)
+}
+
 /// A vault in a directory of its own.
 pub(crate) fn vault() -> (tempfile::TempDir, Vault) {
     let dir = tempfile::tempdir().unwrap();
@@ -126,12 +134,15 @@ pub(crate) fn vault() -> (tempfile::TempDir, Vault) {
     (dir, vault)
 }
 
-/// Every file of a directory, byte for byte, but the shared-memory index, which SQLite makes anew as it likes.
+/// Every file of a directory, byte for byte, but the shared-memory index, which SQLite makes anew as it likes, and the
+/// empty files that are only ever locked.
 pub(crate) fn bytes_of(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     files
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
-        .filter(|(name, bytes)| !(name.ends_with("-shm") || name.ends_with("-wal") && bytes.is_empty()))
+        .filter(|(name, bytes)| {
+            !(name.ends_with("-shm") || name.ends_with(".lock") || name.ends_with("-wal") && bytes.is_empty())
+        })
         .collect()
 }
 

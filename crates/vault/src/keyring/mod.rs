@@ -4,9 +4,10 @@
 //! call connects anew, so one that failed can be tried again once the keyring is there. Refuses: writing over
 //! anything because a read failed, and making a new key while files of an old one are there.
 
+mod vault_key;
+
 use std::{
     fmt,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,9 +18,13 @@ use std::{
 };
 
 use keyring::Error as StoreError;
+use vault_key::NEXT;
+pub(crate) use vault_key::{keep_next, name_of, promote_next};
+pub use vault_key::{load_or_create_key, restore_keyring_slot};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{key::VaultKey, vault::Vault};
+use self::platform::{backend, connect};
+use crate::slots::SlotError;
 
 /// How long reading may take.
 const READ_WITHIN: Duration = Duration::from_secs(1);
@@ -49,9 +54,27 @@ pub enum KeyError {
     /// There are files, and the keyring has no key to them. Nothing was changed.
     #[error("the keyring has no key to the files")]
     KeyMissing,
+    /// There are files, and the key to them was kept by another keyring than the one that answers now: the entry is
+    /// not lost, but elsewhere. Nothing was changed.
+    #[error("the key to the files is in the keyring {was}, and {now} answers")]
+    BackendChanged {
+        /// The one that the key was given to.
+        was: String,
+        /// The one that is there now.
+        now: String,
+    },
     /// What the keyring holds in this place is not a key. It was left as it is.
     #[error("what the keyring holds is not a key")]
     Garbled,
+    /// The entry holds something else, which was left as it is.
+    #[error("the keyring's entry is taken")]
+    Occupied {
+        /// Of what it holds: handing it back says that this very thing may be written over.
+        check: String,
+    },
+    /// The header could not be read or written. The entry may have been written; it is then the right one.
+    #[error(transparent)]
+    Header(#[from] SlotError),
 }
 
 /// The desktop's keyring, for entries of one service.
@@ -96,6 +119,20 @@ impl Keyring {
         })
     }
 
+    /// What the entry and the one beside it hold, and which keyring answers; all within the time of one read.
+    fn look(&self, entry: &str) -> Result<Look, KeyringError> {
+        let (service, entry) = (self.service.clone(), entry.to_owned());
+        bounded(self.read_within, move || {
+            let (connection, backend) = (connect()?, backend());
+            let held = |entry: &str| match connection(&service, entry)?.get_secret() {
+                Ok(bytes) => text(bytes).map(Some),
+                Err(StoreError::NoEntry) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+            Ok(Look { held: held(&entry)?, next: held(&format!("{entry}{NEXT}"))?, backend })
+        })
+    }
+
     /// Makes the entry hold this text.
     ///
     /// # Errors
@@ -133,32 +170,12 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// Reads the key to the files in `dir`; at the first start, when there are none, stores `new_key` (fresh random
-/// bytes) and reads it back.
-///
-/// # Errors
-/// [`KeyError`]; an existing entry is never written over.
-pub fn load_or_create_key(
-    keyring: &Keyring,
-    entry: &str,
-    dir: &Path,
-    mut new_key: [u8; 32],
-) -> Result<VaultKey, KeyError> {
-    let created = VaultKey::from_bytes(new_key);
-    new_key.zeroize();
-    if let Some(held) = keyring.get(entry)? {
-        return VaultKey::from_text(&held).ok_or(KeyError::Garbled);
-    }
-    if Vault::exists(dir) {
-        return Err(KeyError::KeyMissing);
-    }
-    keyring.set(entry, &created.to_text())?;
-    // A keyring that forgets at once is told from one that keeps, before anything depends on it.
-    match keyring.get(entry)? {
-        Some(held) if *held == *created.to_text() => Ok(created),
-        Some(_) => Err(KeyError::Garbled),
-        None => Err(KeyError::Keyring(KeyringError::Missing)),
-    }
+/// What is in the keyring for one person's files.
+struct Look {
+    held: Option<Zeroizing<String>>,
+    next: Option<Zeroizing<String>>,
+    /// The keyring's name; empty when it does not say.
+    backend: String,
 }
 
 /// Says that a write is over, however it ended.
@@ -195,19 +212,60 @@ fn text(bytes: Vec<u8>) -> Result<Zeroizing<String>, KeyringError> {
     })
 }
 
+fn store(service: &str, entry: &str) -> Result<platform::Entry, KeyringError> {
+    connect()?(service, entry)
+}
+
 /// A fresh connection each time: one that broke, or that hangs at a prompt, must not stand in the next one's way.
 #[cfg(target_os = "linux")]
-fn store(service: &str, entry: &str) -> Result<keyring_core::Entry, KeyringError> {
+mod platform {
+    pub(super) use keyring_core::Entry;
     use keyring_core::api::CredentialStoreApi;
-    // Connecting fails where there is no bus, or nobody on it who keeps secrets.
-    let store = zbus_secret_service_keyring_store::Store::new().map_err(|_| KeyringError::Missing)?;
-    Ok(store.build(service, entry, None)?)
+
+    use super::KeyringError;
+
+    pub(super) fn connect() -> Result<impl Fn(&str, &str) -> Result<Entry, KeyringError>, KeyringError> {
+        // Connecting fails where there is no bus, or nobody on it who keeps secrets.
+        let store = zbus_secret_service_keyring_store::Store::new().map_err(|_| KeyringError::Missing)?;
+        Ok(move |service: &str, entry: &str| Ok(store.build(service, entry, None)?))
+    }
+
+    /// Programs that keep secrets name their default collections differently (`login`, `kdewallet`, a file's name),
+    /// and who changes that collection changes where a new entry goes.
+    pub(super) fn backend() -> String {
+        let ask = || -> zbus::Result<String> {
+            let answer = zbus::blocking::Connection::session()?.call_method(
+                Some("org.freedesktop.secrets"),
+                "/org/freedesktop/secrets",
+                Some("org.freedesktop.Secret.Service"),
+                "ReadAlias",
+                &("default",),
+            )?;
+            let path: zbus::zvariant::OwnedObjectPath = answer.body().deserialize()?;
+            Ok(path.rsplit('/').next().unwrap_or_default().to_owned())
+        };
+        ask()
+            .ok()
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("secret-service:{name}"))
+            .unwrap_or_default()
+    }
 }
 
 /// Elsewhere there is no connection that could break: the system itself keeps the secrets.
 #[cfg(not(target_os = "linux"))]
-fn store(service: &str, entry: &str) -> Result<keyring::Entry, KeyringError> {
-    Ok(keyring::Entry::new(service, entry)?)
+mod platform {
+    pub(super) use keyring::Entry;
+
+    use super::KeyringError;
+
+    pub(super) fn connect() -> Result<impl Fn(&str, &str) -> Result<Entry, KeyringError>, KeyringError> {
+        Ok(|service: &str, entry: &str| Ok(Entry::new(service, entry)?))
+    }
+
+    pub(super) fn backend() -> String {
+        std::env::consts::OS.to_owned()
+    }
 }
 
 impl From<StoreError> for KeyringError {
