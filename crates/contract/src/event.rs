@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppointmentId, ConsultationId, MessageId, Urgency};
+use crate::{AppointmentId, ConsultationId, MessageId, PersonId, Urgency};
 
 /// What happened. The record itself is fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,27 @@ pub enum EventKind {
         consultation_id: ConsultationId,
         /// Which.
         message_id: MessageId,
+    },
+    /// Somebody has read a conversation up to here.
+    #[serde(rename = "message.read")]
+    MessageRead {
+        /// In which consultation.
+        consultation_id: ConsultationId,
+        /// The latest that was read.
+        message_id: MessageId,
+        /// Who has read.
+        person_id: PersonId,
+    },
+    /// A request that waits for an answer has gone a step on: acknowledged, passed to the next, or to nobody.
+    #[serde(rename = "escalation.changed")]
+    EscalationChanged {
+        /// Which.
+        consultation_id: ConsultationId,
+        /// Its version after the change.
+        #[serde(default)]
+        version: u64,
+        /// So that an alert need not wait for the fetch.
+        urgency: Urgency,
     },
     /// An appointment was made or changed.
     #[serde(rename = "appointment.changed")]

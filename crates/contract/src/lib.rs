@@ -1,13 +1,15 @@
 //! What every part of ChatEHR Desktop agrees on.
 //!
-//! Promises: the records of both HTTP surfaces, the requests with their validation, the views and commands
+//! Promises: the records of both HTTP surfaces, who may ask for them ([`access`]), the requests with their validation, the views and commands
 //! between window and host, and the error codes, each written once and compiled for host and wasm alike.
 //! Refuses: I/O, clocks and randomness; and losing what it does not know: an unknown word from a server is
 //! kept as it came ([`Specialty::Other`] and its kin), because dropping a record is worse than showing an odd word.
 
+pub mod access;
 pub mod command;
 mod error;
 mod event;
+mod feature;
 mod ids;
 mod kiosk;
 mod person;
@@ -19,15 +21,21 @@ mod word;
 
 pub use error::{ErrorCode, ErrorReport};
 pub use event::{EventKind, ServerEvent};
+pub use feature::{
+    AppointmentResponse, Availability, AvailabilityUpdate, Change, Handoff, KioskCode, NewAnchor,
+    NewKioskCode, NewKioskSession, ParticipantStatus, ReadUpTo, Receipt,
+};
 pub use ids::{AppointmentId, ConsultationId, EnvelopeId, MessageId, PersonId};
 pub use kiosk::{
     KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
 };
 pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
-pub use record::{Appointment, Consultation, Escalation, HistoryEntry, Message, SPECIALTIES, Specialty};
+pub use record::{
+    Appointment, Consultation, Escalation, EscalationState, HistoryEntry, Message, SPECIALTIES, Specialty,
+};
 pub use request::{
-    ConsultationUpdate, Decline, InvalidField, MAX_DESCRIPTION_CHARS, MAX_MESSAGE_CHARS, MAX_METADATA_BYTES,
-    MAX_REASON_CHARS, NewConsultation, NewMessage,
+    ConsultationUpdate, Decline, InvalidField, MAX_DESCRIPTION_CHARS, MAX_ID_CHARS, MAX_MESSAGE_CHARS,
+    MAX_METADATA_BYTES, MAX_REASON_CHARS, NewConsultation, NewMessage, check_id,
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use view::*;

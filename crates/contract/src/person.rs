@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PersonId, Role, SpecialtyCode, Timestamp};
+use crate::{Availability, PersonId, Role, SpecialtyCode, Timestamp};
 
 /// A name in its parts, never joined on the wire: the order differs between cultures and screens.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PersonName {
     /// Family name; may be empty where a person has one name.
@@ -52,6 +53,7 @@ impl fmt::Debug for PersonName {
 
 /// Administrative sex (FHIR R4 administrative-gender).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Sex {
     /// Female.
@@ -67,6 +69,7 @@ pub enum Sex {
 
 /// A patient, as GET /patients/:id tells.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Patient {
     /// Opaque id.
@@ -74,14 +77,17 @@ pub struct Patient {
     /// Name in parts.
     pub name: PersonName,
     /// `YYYY-MM-DD`, a calendar date without a time zone.
+    #[cfg_attr(feature = "openapi", schema(format = Date))]
     pub birth_date: String,
     /// Administrative sex.
     pub sex: Sex,
     /// BCP 47 tag of the language to speak with them.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub language: Option<String>,
     /// Substances, as words. Empty is not "none known": it is "none recorded".
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub allergies: Vec<String>,
 }
 
@@ -93,6 +99,7 @@ impl fmt::Debug for Patient {
 
 /// A physician, as GET /physicians tells.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Physician {
     /// Opaque id.
@@ -103,7 +110,12 @@ pub struct Physician {
     pub specialties: Vec<SpecialtyCode>,
     /// Whether requests are offered to them first.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub on_call: bool,
+    /// Whether they can be reached.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub availability: Availability,
 }
 
 impl fmt::Debug for Physician {
@@ -114,6 +126,7 @@ impl fmt::Debug for Physician {
 
 /// An account of a demonstration, offered on the sign-in screen.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// What to type, six digits.
@@ -126,6 +139,7 @@ pub struct Account {
     pub name: PersonName,
     /// A physician's.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub specialties: Vec<SpecialtyCode>,
 }
 
@@ -137,6 +151,7 @@ impl fmt::Debug for Account {
 
 /// What a sign-in returns: a bearer token and whose it is.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The bearer token. Never logged, never in the window.
@@ -151,6 +166,7 @@ pub struct Session {
     pub name: PersonName,
     /// A physician's.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub specialties: Vec<SpecialtyCode>,
 }
 

@@ -14,6 +14,7 @@ use crate::{
 
 /// A request for a physician's attention, and its life.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Consultation {
     /// Opaque id, the server's.
@@ -22,6 +23,7 @@ pub struct Consultation {
     pub patient_id: PersonId,
     /// Who has taken it.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub physician_id: Option<PersonId>,
     /// Which pool it belongs to.
     pub specialty: SpecialtyCode,
@@ -37,12 +39,15 @@ pub struct Consultation {
     pub updated_at: Timestamp,
     /// Counts its changes (feature `etag`); 0 on a server without.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub version: u64,
     /// What happened, oldest first; empty on a server without.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub history: Vec<HistoryEntry>,
     /// Everything else. Keys of ours: `escalation`, `declinedBy`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true, schema_with = described::consultation_metadata))]
     pub metadata: Map<String, Value>,
 }
 
@@ -72,35 +77,75 @@ impl fmt::Debug for Consultation {
     }
 }
 
-/// `metadata.escalation`: how long there is to answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// `metadata.escalation`: how long there is to answer, and who is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Escalation {
-    /// How many people have let it pass.
+    /// How many steps it has gone: each time that nobody answered, or that who was asked declined.
     pub level: u32,
-    /// Until when somebody should have answered.
+    /// Until when somebody should have answered. Past, and no longer moving, with [`EscalationState::NoRecipients`].
     pub ack_due_at: Timestamp,
+    /// What is being waited for.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub state: EscalationState,
+    /// Who is asked now; nobody in particular while the whole pool is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<PersonId>,
+    /// How many steps are left after this one.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub targets_left: u32,
+    /// Who has been asked, in order: nobody is asked twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<PersonId>,
+    /// Who has said that they have seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<PersonId>,
+    /// When they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<Timestamp>,
+}
+
+/// Where a request that waits stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EscalationState {
+    /// Somebody is asked and has not answered.
+    #[default]
+    Waiting,
+    /// Somebody has seen it and has not accepted it yet.
+    Acknowledged,
+    /// Nobody is left to ask. The requester and the administrators are told.
+    NoRecipients,
 }
 
 /// One step in a consultation's life.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
     /// Who; the server itself has none.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub actor_id: Option<PersonId>,
-    /// What: `created`, `status`, `declined`, `note`.
+    /// What: `created`, `status`, `acknowledged`, `declined`, `handed_off`, `escalated`, `note`.
     pub action: String,
     /// The status before, where it changed.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub from: Option<ConsultationStatus>,
     /// The status after, where it changed.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub to: Option<ConsultationStatus>,
     /// A note or reason in words.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub note: Option<String>,
 }
 
@@ -115,6 +160,7 @@ impl fmt::Debug for HistoryEntry {
 
 /// A time that a patient and a physician have agreed on.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Appointment {
     /// Opaque id.
@@ -125,19 +171,23 @@ pub struct Appointment {
     pub physician_id: PersonId,
     /// What it follows from.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub consultation_id: Option<ConsultationId>,
     /// When it begins.
     pub date_time: Timestamp,
     /// Minutes.
     #[serde(default = "half_an_hour")]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub duration: u32,
     /// What kind, in words: `consultation`, `follow-up`.
     #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub kind: String,
     /// Where it stands.
     pub status: AppointmentStatus,
     /// In words.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub notes: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -161,6 +211,7 @@ impl fmt::Debug for Appointment {
 
 /// One message of a consultation.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Opaque id, the server's.
@@ -180,6 +231,7 @@ pub struct Message {
     pub timestamp: Timestamp,
     /// Everything else. Key of ours: `envelopeId`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true, schema_with = described::message_metadata))]
     pub metadata: Map<String, Value>,
 }
 
@@ -198,6 +250,7 @@ impl fmt::Debug for Message {
 
 /// A specialty as GET /specialties tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Specialty {
     /// Its word on the wire.
     pub code: SpecialtyCode,
@@ -205,6 +258,51 @@ pub struct Specialty {
     pub name: String,
     /// What it is for, in a patient's words.
     pub description: String,
+}
+
+/// What the free part of a record has of ours, for the server's description of itself.
+#[cfg(feature = "openapi")]
+mod described {
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{ArrayBuilder, Object, ObjectBuilder, Ref, RefOr, Schema, schema::Type},
+    };
+
+    use crate::{Escalation, PersonId, Timestamp};
+
+    fn object() -> ObjectBuilder {
+        ObjectBuilder::new().additional_properties(Some(utoipa::openapi::schema::AdditionalProperties::<
+            Schema,
+        >::FreeForm(true)))
+    }
+
+    pub(super) fn consultation_metadata() -> Object {
+        let person = || Ref::from_schema_name(PersonId::name());
+        object()
+            .property("escalation", Ref::from_schema_name(Escalation::name()))
+            .property("declinedBy", ArrayBuilder::new().items(person()))
+            .property("createdBy", person())
+            .property("createdByRole", ObjectBuilder::new().schema_type(Type::String))
+            .property("preferredPhysicianId", person())
+            .build()
+    }
+
+    pub(super) fn message_metadata() -> Object {
+        let at = |about: &str| -> RefOr<Schema> {
+            match Timestamp::schema() {
+                RefOr::T(Schema::Object(mut object)) => {
+                    object.description = Some(about.to_owned());
+                    object.into()
+                }
+                other => other,
+            }
+        };
+        object()
+            .property("envelopeId", ObjectBuilder::new().schema_type(Type::String))
+            .property("deliveredAt", at("When it was first handed to whom it is for"))
+            .property("readAt", at("When they said that they had read it"))
+            .build()
+    }
 }
 
 /// The twelve: code, English name, and what it is for in a patient's words.

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::{ConsultationId, ConsultationStatus, MessageKind, PersonId, SpecialtyCode, Urgency};
 
+/// Longest id, in characters: a `sub` of OpenID Connect has at most so many (Core 1.0, section 2).
+pub const MAX_ID_CHARS: usize = 255;
+
 /// Longest description, in characters after trimming.
 pub const MAX_DESCRIPTION_CHARS: usize = 5_000;
 /// Longest message text, in characters.
@@ -17,11 +20,23 @@ pub const MAX_REASON_CHARS: usize = 500;
 pub const MAX_METADATA_BYTES: usize = 4 * 1024;
 
 /// Metadata keys that only a server writes.
-const RESERVED_KEYS: &[&str] =
-    &["escalation", "declinedBy", "source", "createdBy", "createdByRole", "senderRole", "senderName"];
+const RESERVED_KEYS: &[&str] = &[
+    "escalation",
+    "declinedBy",
+    "source",
+    "createdBy",
+    "createdByRole",
+    "preferredPhysicianId",
+    "senderRole",
+    "senderName",
+    "deliveredAt",
+    "readAt",
+    "unreadable",
+];
 
 /// One field that cannot be accepted, and why, in words a person can act on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InvalidField {
     /// The field's name on the wire.
     pub path: String,
@@ -38,6 +53,7 @@ impl InvalidField {
 
 /// POST /consultations.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewConsultation {
     /// Who asks.
@@ -48,12 +64,17 @@ pub struct NewConsultation {
     #[serde(default = "routine")]
     pub urgency: Urgency,
     /// 1 to 5,000 characters after trimming.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 5000, pattern = r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")
+    )]
     pub description: String,
     /// A wish for somebody in particular.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physician_id: Option<PersonId>,
     /// At most 4 KiB; keys that the server writes are refused.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::metadata))]
     pub metadata: Map<String, Value>,
 }
 
@@ -65,8 +86,9 @@ impl NewConsultation {
     /// Every field that cannot be accepted; empty when the request is sound.
     pub fn problems(&self) -> Vec<InvalidField> {
         let mut problems = Vec::new();
-        if self.patient_id.as_str().trim().is_empty() {
-            problems.push(InvalidField::new("patientId", "must not be empty"));
+        check_id(&mut problems, "patientId", self.patient_id.as_str());
+        if let Some(id) = &self.physician_id {
+            check_id(&mut problems, "physicianId", id.as_str());
         }
         if !self.specialty.is_known() {
             problems.push(InvalidField::new("specialty", "must be one of the twelve specialties"));
@@ -91,6 +113,7 @@ impl fmt::Debug for NewConsultation {
 
 /// PUT /consultations/:id.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsultationUpdate {
     /// Where it should stand now.
@@ -100,6 +123,10 @@ pub struct ConsultationUpdate {
     pub physician_id: Option<PersonId>,
     /// Added to the history, never replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 5000, pattern = r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")
+    )]
     pub notes: Option<String>,
 }
 
@@ -112,6 +139,9 @@ impl ConsultationUpdate {
                 "status",
                 "must be pending, assigned, in_progress, completed or cancelled",
             ));
+        }
+        if let Some(id) = &self.physician_id {
+            check_id(&mut problems, "physicianId", id.as_str());
         }
         if let Some(notes) = &self.notes {
             check_text(&mut problems, "notes", notes, MAX_DESCRIPTION_CHARS);
@@ -128,8 +158,13 @@ impl fmt::Debug for ConsultationUpdate {
 
 /// POST /consultations/:id/decline.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decline {
     /// Why, 1 to 500 characters after trimming.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 500, pattern = r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")
+    )]
     pub reason: String,
 }
 
@@ -150,6 +185,7 @@ impl fmt::Debug for Decline {
 
 /// POST /messages. The sender is the token's person, whatever a body says.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewMessage {
     /// The other participant.
@@ -157,12 +193,15 @@ pub struct NewMessage {
     /// In which consultation.
     pub consultation_id: ConsultationId,
     /// Clear text of 1 to 10,000 characters, or an envelope.
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::content))]
     pub content: String,
     /// Text when absent; `system` is refused.
     #[serde(rename = "type", default = "text")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::written_kinds))]
     pub kind: MessageKind,
     /// At most 4 KiB. Key of ours: `envelopeId`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = described::metadata))]
     pub metadata: Map<String, Value>,
 }
 
@@ -175,12 +214,8 @@ impl NewMessage {
     /// bounded by what 10,000 characters can seal to.
     pub fn problems(&self) -> Vec<InvalidField> {
         let mut problems = Vec::new();
-        if self.to_id.as_str().trim().is_empty() {
-            problems.push(InvalidField::new("toId", "must not be empty"));
-        }
-        if self.consultation_id.as_str().trim().is_empty() {
-            problems.push(InvalidField::new("consultationId", "must not be empty"));
-        }
+        check_id(&mut problems, "toId", self.to_id.as_str());
+        check_id(&mut problems, "consultationId", self.consultation_id.as_str());
         if !matches!(self.kind, MessageKind::Text | MessageKind::Attachment) {
             problems.push(InvalidField::new("type", "must be text or attachment"));
         }
@@ -202,9 +237,17 @@ impl fmt::Debug for NewMessage {
     }
 }
 
-fn check_text(problems: &mut Vec<InvalidField>, path: &str, text: &str, most: usize) {
+/// Adds what is wrong with an id. It is opaque, but somebody must be able to read it out.
+pub fn check_id(problems: &mut Vec<InvalidField>, path: &str, id: &str) {
+    check_text(problems, path, id, MAX_ID_CHARS);
+    if id.chars().any(|sign| sign.is_control() && sign != '\0') {
+        problems.push(InvalidField::new(path, "must not contain control characters"));
+    }
+}
+
+pub(crate) fn check_text(problems: &mut Vec<InvalidField>, path: &str, text: &str, most: usize) {
     let length = text.trim().chars().count();
-    if length == 0 {
+    if text.chars().all(|sign| sign.is_whitespace() || sign.is_control()) {
         problems.push(InvalidField::new(path, "must not be empty"));
     } else if length > most {
         problems.push(InvalidField::new(path, format!("must be at most {most} characters")));
@@ -221,6 +264,61 @@ fn check_metadata(problems: &mut Vec<InvalidField>, metadata: &Map<String, Value
     }
     for key in metadata.keys().filter(|key| RESERVED_KEYS.contains(&key.as_str())) {
         problems.push(InvalidField::new("metadata", format!("key {key} is written by the server alone")));
+    }
+}
+
+/// What cannot be said of a field by its type alone, for the server's description of itself.
+#[cfg(feature = "openapi")]
+mod described {
+    use utoipa::openapi::{
+        Object, ObjectBuilder, Schema,
+        schema::{AnyOfBuilder, Type},
+    };
+
+    use super::{MAX_MESSAGE_CHARS, RESERVED_KEYS};
+    use crate::MessageKind;
+
+    /// Any object without the server's own keys.
+    pub(super) fn metadata() -> Object {
+        let names = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(format!("^(?!(?:{})$)", RESERVED_KEYS.join("|"))));
+        ObjectBuilder::new()
+            .description(Some("At most 4 KiB as JSON; keys that the server writes are refused"))
+            .property_names(Some(names.build()))
+            .additional_properties(Some(utoipa::openapi::schema::AdditionalProperties::<Schema>::FreeForm(
+                true,
+            )))
+            .build()
+    }
+
+    /// Clear text or an envelope, each with its own length.
+    pub(super) fn content() -> Schema {
+        let text = |about: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(about));
+        AnyOfBuilder::new()
+            .item(
+                text("Clear text, which the server seals")
+                    .min_length(Some(1))
+                    .max_length(Some(MAX_MESSAGE_CHARS))
+                    .pattern(Some(r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")),
+            )
+            .item(
+                text("An envelope, sealed by a client that sends Accept-Envelope")
+                    .max_length(Some(MAX_MESSAGE_CHARS.saturating_mul(6)))
+                    .pattern(Some(r"^chatehr\.3\.[^.]+\.[A-Za-z0-9_-]+$")),
+            )
+            .build()
+            .into()
+    }
+
+    /// The kinds that a person may send.
+    pub(super) fn written_kinds() -> Object {
+        let kinds = [MessageKind::Text, MessageKind::Attachment];
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(kinds.iter().map(|kind| kind.as_str().to_owned())))
+            .default(Some(MessageKind::Text.as_str().into()))
+            .build()
     }
 }
 
@@ -261,8 +359,27 @@ mod tests {
 
     #[test]
     fn nobody_forges_what_the_server_writes() {
+        for key in ["createdByRole", "preferredPhysicianId", "readAt"] {
+            let mut request = request("cough");
+            request.metadata.insert(key.to_owned(), "admin".into());
+            assert_eq!(request.problems().len(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_no_words_and_stand_in_no_id() {
+        assert_eq!(request("\u{1c}\u{7}").problems().len(), 1);
         let mut request = request("cough");
-        request.metadata.insert("createdByRole".to_owned(), "admin".into());
+        request.patient_id = PersonId::new("patient\n-1");
+        request.physician_id = Some(PersonId::new(" "));
+        let paths: Vec<_> = request.problems().into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["patientId", "physicianId"]);
+    }
+
+    #[test]
+    fn an_id_ends_somewhere() {
+        let mut request = request("cough");
+        request.patient_id = PersonId::new("x".repeat(MAX_ID_CHARS + 1));
         assert_eq!(request.problems().len(), 1);
     }
 }

@@ -1,5 +1,6 @@
-//! A server that has none of what we add: no events, no directory, and words of its own. Made here by hand, because
-//! ours cannot be made to lack them.
+//! A server that has none of what we add: no events, no directory, and words of its own. The double of the original
+//! shows how far a client comes with it; it signs nobody in, so what the desk makes of such a server is shown with one
+//! made by hand.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -82,4 +83,37 @@ async fn without_events_everything_is_asked_for_and_strange_words_are_kept() {
     assert_eq!(stranger.row.urgency.triage_rank(), Urgency::Urgent.triage_rank());
     let broken = bench.desk.consultation(&ConsultationId::new("c-broken")).await.unwrap_err();
     assert_eq!(broken.code, ErrorCode::NotFound, "one that cannot be read does not lose the others");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_original_is_read_and_written_without_anything_that_it_lacks() {
+    let mut config = chatehr_server::Config::new("127.0.0.1:0".parse().unwrap(), API_KEY, [7; 32]);
+    config.original = true;
+    let server = chatehr_server::start(config).await.unwrap();
+    let client = chatehr_client::Client::new(chatehr_client::Config::new(server.base_url())).unwrap();
+    let health = client.health().await.unwrap();
+    assert_eq!(health.features.len(), 0);
+    assert_eq!(client.accounts().await.unwrap(), [], "it has no accounts to offer");
+
+    let person = client.with_session("any");
+    let known = ConsultationId::new("consultation-1");
+    let consultations = person.all_consultations().await.unwrap();
+    let shown: Vec<_> = consultations.rows.iter().map(|row| (row.id.as_str(), row.version)).collect();
+    assert_eq!(shown, [("consultation-2", 0), ("consultation-1", 0)]);
+    assert_eq!(person.all_messages(&known).await.unwrap().rows.len(), 2);
+    let now = health.timestamp;
+    let appointments = person.appointments(now, now.plus_seconds(7 * 24 * 3600)).await.unwrap();
+    let statuses: Vec<_> = appointments.rows.iter().map(|row| row.status.clone()).collect();
+    assert_eq!(statuses, [AppointmentStatus::Booked, AppointmentStatus::Booked], "its word is scheduled");
+
+    let start = ConsultationUpdate {
+        status: ConsultationStatus::InProgress,
+        physician_id: Some(PersonId::new("physician-456")),
+        notes: None,
+    };
+    let started = person.update_consultation(&known, &start, "key").await.unwrap();
+    assert_eq!(started.status, ConsultationStatus::InProgress);
+    let nothing = person.consultation(&ConsultationId::new("nowhere")).await.unwrap_err();
+    assert_eq!(nothing, chatehr_client::ClientError::NotFound);
+    server.stop().await;
 }

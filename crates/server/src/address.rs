@@ -5,7 +5,6 @@
 //! Refuses: whatever stands left of that, because the client may have written it, and whatever a stranger sends
 //! without one of our proxies in front. An entry that is not an address ends the reading: what is left of it was
 //! reported by nobody known.
-#![allow(dead_code, reason = "the listener and the routes do not ask yet")]
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +12,6 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// A part of the setting that is neither an address nor a network.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,15 +55,6 @@ impl TrustedProxies {
             known = address;
         }
         known
-    }
-
-    /// Whether a proxy of ours says that the client speaks TLS to it. Where several say different things, it is not so:
-    /// the safe mistake.
-    pub(crate) fn scheme_is_https(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let mut said = from_the_right(headers, &FORWARDED_PROTO).peekable();
-        self.trusts(peer.to_canonical())
-            && said.peek().is_some()
-            && said.all(|scheme| scheme.eq_ignore_ascii_case(b"https"))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -180,19 +169,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_a_proxy_of_ours_says_that_a_client_speaks_tls() {
-        let said =
-            |peer: &str, values: &[&str]| ours().scheme_is_https(ip(peer), &lines(&FORWARDED_PROTO, values));
-        assert!(said("10.0.0.1", &["https"]));
-        assert!(said("10.0.0.1", &["HTTPS, https"]));
-        assert!(!said("203.0.113.7", &["https"]));
-        assert!(!said("10.0.0.1", &[]));
-        assert!(!said("10.0.0.1", &["http"]));
-        assert!(!said("10.0.0.1", &["https", "http"]));
-        assert!(!said("10.0.0.1", &["httpsx"]));
-    }
-
     proptest! {
         #[test]
         fn what_the_client_wrote_never_decides(written in proptest::collection::vec("[ -~]{0,40}", 0..4)) {
@@ -208,9 +184,8 @@ mod tests {
         #[test]
         fn any_header_is_read_without_harm(line in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&line) {
-                let headers = HeaderMap::from_iter([(FORWARDED_FOR, value.clone()), (FORWARDED_PROTO, value)]);
+                let headers = HeaderMap::from_iter([(FORWARDED_FOR, value)]);
                 ours().client(ip("127.0.0.1"), &headers);
-                ours().scheme_is_https(ip("127.0.0.1"), &headers);
             }
         }
     }

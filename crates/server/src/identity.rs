@@ -1,6 +1,6 @@
 //! Who asks: a machine with the API key, or a person with a session token. Nothing in a body or query adds to it.
 
-use chatehr_contract::{PersonId, Role, SpecialtyCode};
+use chatehr_contract::{PersonId, Role, SpecialtyCode, access::Party};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -14,13 +14,16 @@ pub(crate) struct Person {
     pub(crate) role: Role,
     #[serde(default)]
     pub(crate) specialties: Vec<SpecialtyCode>,
+    /// The session's name in the audit log; never the token.
+    #[serde(default)]
+    pub(crate) session: Option<String>,
 }
 
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
-    /// Holds the API key: the sign-in screen, a gateway.
-    Machine,
+    /// Holds a machine's key: a sign-in screen, a kiosk, a gateway. By name.
+    Machine(String),
     /// Holds a session token.
     Person(Person),
 }
@@ -29,7 +32,7 @@ impl Actor {
     /// The person, where there is one.
     pub(crate) const fn person(&self) -> Option<&Person> {
         match self {
-            Self::Machine => None,
+            Self::Machine(_) => None,
             Self::Person(person) => Some(person),
         }
     }
@@ -56,6 +59,22 @@ impl Actor {
     /// Whether every record may be seen: a machine or an administrator.
     pub(crate) fn oversees(&self) -> bool {
         self.person().is_none_or(|person| person.role == Role::Admin)
+    }
+
+    /// The column of the access table.
+    pub(crate) fn party(&self) -> Party {
+        match self {
+            Self::Machine(_) => Party::Machine,
+            Self::Person(person) => Party::from(&person.role),
+        }
+    }
+
+    /// Whose idempotency keys, limits and streams these are.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Machine(name) => format!("machine {name}"),
+            Self::Person(person) => format!("person {}", person.id),
+        }
     }
 
     /// The role's word in a record's metadata.

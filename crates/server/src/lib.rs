@@ -15,19 +15,41 @@
 )]
 
 mod address;
-pub mod demo;
+mod appointment;
+mod authenticate;
+mod demo;
+mod embedded;
+mod escalation;
+mod events;
+mod faults;
+mod housekeeping;
 mod identity;
 mod life_cycle;
 mod listen;
 mod live;
 mod metrics;
-pub mod mock;
+mod op;
+mod policy;
 mod problem;
+mod provider;
 mod rate;
-mod routes;
 mod sealing;
+mod seed;
+mod serve;
+pub mod settings;
 mod sources;
 mod store;
+mod surface;
+mod trail;
+mod upstream;
 mod visibility;
 
+pub use escalation::EscalationPolicy;
+pub use faults::{Faults, Settings as FaultSettings};
+pub use listen::Limits;
+pub use policy::Policy;
+pub use rate::{ClassRates, Rate, RateSettings};
+pub use seed::Seed;
+pub use serve::{Config, MIN_ROOT_SECRET_BYTES, Mode, Running, StartError, start};
 pub use sources::Sources;
+pub use surface::route::{Place, routes};

@@ -1,12 +1,15 @@
 //! The rules of a consultation's life. Pure: the record before, who asks and when in; the record after or why not out.
 
 use chatehr_contract::{
-    Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Escalation, HistoryEntry,
-    InvalidField, NewConsultation, PersonId, Timestamp,
+    Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Escalation, EscalationState,
+    Handoff, HistoryEntry, InvalidField, NewConsultation, PersonId, Timestamp,
 };
 use serde_json::Value;
 
-use crate::identity::{Actor, Person};
+use crate::{
+    escalation::{self, Callable},
+    identity::{Actor, Person},
+};
 
 /// Why a change does not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,7 @@ pub(crate) fn create(
     request: NewConsultation,
     actor: &Actor,
     id: ConsultationId,
+    callable: Callable<'_>,
     now: Timestamp,
 ) -> Consultation {
     let mut metadata = request.metadata;
@@ -57,7 +61,7 @@ pub(crate) fn create(
         history: vec![created],
         metadata,
     };
-    ask_for_an_answer(&mut consultation, now);
+    escalation::begin(&mut consultation, None, callable, now);
     consultation
 }
 
@@ -66,6 +70,7 @@ pub(crate) fn update(
     before: &Consultation,
     update: &ConsultationUpdate,
     actor: &Actor,
+    callable: Callable<'_>,
     now: Timestamp,
 ) -> Result<Consultation, Refusal> {
     use ConsultationStatus::{Assigned, Pending};
@@ -99,7 +104,7 @@ pub(crate) fn update(
     after.physician_id = owner;
     after.status = next.clone();
     if *next == Pending {
-        ask_for_an_answer(&mut after, now);
+        escalation::begin(&mut after, before.physician_id.as_ref(), callable, now);
     } else {
         after.metadata.remove("escalation");
     }
@@ -117,11 +122,13 @@ pub(crate) fn update(
     Ok(after)
 }
 
-/// A physician says no, with a reason. `None` when they had said so before and nothing changes.
+/// A physician says no, with a reason. If it was them who was asked, the next one is asked at once. `None` when they
+/// had said so before and nothing changes.
 pub(crate) fn decline(
     before: &Consultation,
     reason: &str,
     me: &Person,
+    callable: Callable<'_>,
     now: Timestamp,
 ) -> Result<Option<Consultation>, Refusal> {
     use ConsultationStatus::{Assigned, Pending};
@@ -135,9 +142,6 @@ pub(crate) fn decline(
     let mut after = changed(before, now);
     after.status = Pending;
     after.physician_id = None;
-    if mine {
-        ask_for_an_answer(&mut after, now);
-    }
     remember_decline(&mut after, &me.id);
     after.history.push(HistoryEntry {
         at: now,
@@ -147,7 +151,135 @@ pub(crate) fn decline(
         to: mine.then_some(Pending),
         note: Some(reason.to_owned()),
     });
+    if mine {
+        escalation::begin(&mut after, before.physician_id.as_ref(), callable, now);
+    } else if before.escalation().is_some_and(|escalation| escalation.target_id.as_ref() == Some(&me.id)) {
+        escalation::step(&mut after, "Declined.", callable, now);
+    }
     Ok(Some(after))
+}
+
+/// A physician has seen it, and says so. `None` when they had said so before and nothing changes.
+pub(crate) fn acknowledge(
+    before: &Consultation,
+    me: &Person,
+    callable: Callable<'_>,
+    now: Timestamp,
+) -> Result<Option<Consultation>, Refusal> {
+    let mine = before.physician_id.as_ref() == Some(&me.id);
+    if mine && before.status.is_open() {
+        return Ok(None);
+    }
+    if before.status != ConsultationStatus::Pending {
+        return Err(Refusal::Conflict("The consultation no longer waits for an answer."));
+    }
+    let acknowledged = |record: &Consultation| {
+        record.escalation().is_some_and(|escalation| {
+            escalation.state == EscalationState::Acknowledged
+                && escalation.acknowledged_by.as_ref() == Some(&me.id)
+        }) || record
+            .history
+            .last()
+            .is_some_and(|last| last.action == "acknowledged" && last.actor_id.as_ref() == Some(&me.id))
+    };
+    if acknowledged(before) {
+        return Ok(None);
+    }
+    let mut after = changed(before, now);
+    forget_decline(&mut after, &me.id);
+    escalation::acknowledge(&mut after, &me.id, callable, now);
+    after.history.push(HistoryEntry {
+        at: now,
+        actor_id: Some(me.id.clone()),
+        action: "acknowledged".to_owned(),
+        from: None,
+        to: None,
+        note: None,
+    });
+    Ok(Some(after))
+}
+
+/// Whoever has it gives it to a colleague, who is then in charge, or back to a specialty's pool.
+pub(crate) fn hand_off(
+    before: &Consultation,
+    handoff: &Handoff,
+    actor: &Actor,
+    callable: Callable<'_>,
+    now: Timestamp,
+) -> Result<Consultation, Refusal> {
+    use ConsultationStatus::{Assigned, InProgress, Pending};
+    let to_pool = handoff.specialty.is_some();
+    let allowed = match before.status {
+        Assigned => true,
+        InProgress => !to_pool,
+        Pending => actor.oversees(),
+        _ => false,
+    };
+    if !allowed {
+        return Err(Refusal::Conflict("The consultation cannot be handed off from where it stands."));
+    }
+    if handoff.physician_id.is_some() && handoff.physician_id == before.physician_id {
+        return Err(Refusal::Invalid(InvalidField::new("physicianId", "has it already")));
+    }
+    let mut after = changed(before, now);
+    after.physician_id.clone_from(&handoff.physician_id);
+    if let Some(specialty) = &handoff.specialty {
+        after.specialty = specialty.clone();
+        after.status = Pending;
+        escalation::begin(&mut after, before.physician_id.as_ref(), callable, now);
+    } else {
+        if before.status == Pending {
+            after.status = Assigned;
+        }
+        after.metadata.remove("escalation");
+    }
+    if let Some(owner) = after.physician_id.clone() {
+        forget_decline(&mut after, &owner);
+    }
+    after.history.push(HistoryEntry {
+        at: now,
+        actor_id: actor.id().cloned(),
+        action: "handed_off".to_owned(),
+        from: Some(before.status.clone()),
+        to: Some(after.status.clone()),
+        note: Some(handoff.reason.trim().to_owned()),
+    });
+    Ok(after)
+}
+
+/// Nobody has answered in time: the next is asked. `None` when no step is due.
+pub(crate) fn escalate(
+    before: &Consultation,
+    callable: Callable<'_>,
+    now: Timestamp,
+) -> Option<Consultation> {
+    if before.status != ConsultationStatus::Pending || !escalation::is_due(before, now) {
+        return None;
+    }
+    let mut after = changed(before, now);
+    let acknowledged =
+        before.escalation().is_some_and(|escalation| escalation.state == EscalationState::Acknowledged);
+    let note = if acknowledged { "Seen, and not accepted in time." } else { "Not answered in time." };
+    escalation::step(&mut after, note, callable, now).then_some(after)
+}
+
+/// The record as a patient may read it: that a physician declined or handed it off, and when; not what colleagues
+/// wrote to each other about it, nor who of them was asked.
+pub(crate) fn for_the_patient(mut record: Consultation) -> Consultation {
+    record.metadata.remove("declinedBy");
+    if let Some(escalation) = record.escalation() {
+        let Escalation { level, ack_due_at, state, .. } = escalation;
+        let shown = Escalation { level, ack_due_at, state, ..Escalation::default() };
+        if let Ok(shown) = serde_json::to_value(shown) {
+            record.metadata.insert("escalation".to_owned(), shown);
+        }
+    }
+    for entry in &mut record.history {
+        if matches!(entry.action.as_str(), "declined" | "handed_off" | "escalated") {
+            entry.note = None;
+        }
+    }
+    record
 }
 
 /// Whether this person may ask for a change at all, and in that name.
@@ -173,15 +305,6 @@ fn changed(before: &Consultation, now: Timestamp) -> Consultation {
     after
 }
 
-/// Says until when somebody should answer, if it is urgent.
-fn ask_for_an_answer(consultation: &mut Consultation, now: Timestamp) {
-    let Some(seconds) = consultation.urgency.answer_within() else { return };
-    let escalation = Escalation { level: 0, ack_due_at: now.plus_seconds(seconds) };
-    if let Ok(escalation) = serde_json::to_value(escalation) {
-        consultation.metadata.insert("escalation".to_owned(), escalation);
-    }
-}
-
 fn remember_decline(consultation: &mut Consultation, person: &PersonId) {
     let declined = consultation.metadata.entry("declinedBy").or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(people) = declined {
@@ -199,118 +322,4 @@ fn forget_decline(consultation: &mut Consultation, person: &PersonId) {
 }
 
 #[cfg(test)]
-mod tests {
-    use chatehr_contract::{ConsultationStatus as Status, Role, SpecialtyCode, Urgency};
-    use proptest::{collection::vec, prelude::*, sample::select};
-    use serde_json::Map;
-
-    use super::*;
-
-    fn person(id: &str, role: Role) -> Actor {
-        let specialties = if role == Role::Physician { vec![SpecialtyCode::Cardiology] } else { Vec::new() };
-        Actor::Person(Person { id: PersonId::new(id), role, specialties })
-    }
-
-    fn everybody() -> Vec<Actor> {
-        let mut stranger = person("d-3", Role::Physician);
-        if let Actor::Person(person) = &mut stranger {
-            person.specialties = vec![SpecialtyCode::Neurology];
-        }
-        vec![
-            Actor::Machine,
-            person("a-1", Role::Admin),
-            person("d-1", Role::Physician),
-            person("d-2", Role::Physician),
-            stranger,
-            person("p-1", Role::Patient),
-            person("x-1", Role::from("auditor")),
-        ]
-    }
-
-    fn asked() -> Consultation {
-        let request = NewConsultation {
-            patient_id: PersonId::new("p-1"),
-            specialty: SpecialtyCode::Cardiology,
-            urgency: Urgency::Urgent,
-            description: "It hurts".to_owned(),
-            physician_id: None,
-            metadata: Map::new(),
-        };
-        create(request, &person("p-1", Role::Patient), ConsultationId::new("c-1"), Timestamp::from_millis(0))
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Update(Status, Option<&'static str>),
-        Decline,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let named = select(vec![None, Some("d-1"), Some("d-2")]);
-        prop_oneof![
-            4 => (select(Status::ALL), named).prop_map(|(status, named)| Step::Update(status, named)),
-            1 => Just(Step::Decline),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_tried_in_whatever_order_a_consultation_stays_sound(
-            steps in vec((0..7_usize, step()), 1..40),
-        ) {
-            let everybody = everybody();
-            let mut now = Timestamp::from_millis(0);
-            let mut record = asked();
-            for (who, step) in steps {
-                let actor = &everybody[who];
-                now = now.plus_seconds(1);
-                let after = match step {
-                    Step::Update(status, named) => {
-                        let wish = ConsultationUpdate { status, physician_id: named.map(PersonId::new), notes: None };
-                        update(&record, &wish, actor, now).ok()
-                    }
-                    Step::Decline => actor.physician().and_then(|me| decline(&record, "No", me, now).ok().flatten()),
-                };
-                let Some(after) = after else { continue };
-                prop_assert!(
-                    record.status.may_become(&after.status) || record.status == Status::Pending && after.status == Status::Pending
-                );
-                prop_assert!(actor.patient().is_none() && who != 6, "only staff change a consultation");
-                prop_assert!(who != 4 || after.status == Status::Pending, "another specialty never takes it");
-                if let (Some(me), Some(owner)) = (actor.physician(), &record.physician_id) {
-                    prop_assert!(me.id == *owner, "nobody touches a colleague's");
-                }
-                match after.status {
-                    Status::Pending => prop_assert!(after.physician_id.is_none()),
-                    Status::Cancelled => {}
-                    _ => prop_assert!(after.physician_id.is_some(), "never without somebody in charge"),
-                }
-                prop_assert_eq!(after.escalation().is_some(), after.status == Status::Pending);
-                prop_assert_eq!(after.version, record.version + 1);
-                prop_assert_eq!((&after.id, &after.patient_id), (&record.id, &record.patient_id));
-                prop_assert_eq!((after.created_at, &after.metadata["createdBy"]), (record.created_at, &record.metadata["createdBy"]));
-                prop_assert!(after.history.starts_with(&record.history), "history is added to, never rewritten");
-                prop_assert_eq!(after.history.len(), record.history.len() + 1);
-                record = after;
-            }
-        }
-    }
-
-    #[test]
-    fn a_wish_for_a_physician_does_not_take_the_request_out_of_the_pool() {
-        let mut request = asked();
-        request.metadata.clear();
-        let wish = NewConsultation {
-            patient_id: request.patient_id,
-            specialty: request.specialty,
-            urgency: request.urgency,
-            description: request.description,
-            physician_id: Some(PersonId::new("d-2")),
-            metadata: request.metadata,
-        };
-        let made = create(wish, &Actor::Machine, request.id, Timestamp::from_millis(0));
-        assert_eq!((made.physician_id, made.status), (None, Status::Pending));
-        assert_eq!(made.metadata["preferredPhysicianId"], "d-2");
-        assert_eq!(made.metadata.get("createdBy"), None);
-    }
-}
+mod tests;

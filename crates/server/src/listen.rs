@@ -7,7 +7,6 @@
 //! TLS.
 //!
 //! It is our own because `axum::serve` bounds none of this.
-#![allow(dead_code, reason = "the server still listens with axum::serve")]
 
 mod pace;
 #[cfg(test)]
@@ -57,23 +56,23 @@ const MAX_CONCURRENT_REQUESTS: u32 = 100;
 
 /// What a connection may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// From a head's first byte to its last; for the first request, from the connection on.
-    pub(crate) header_read_timeout: Duration,
+    pub header_read_timeout: Duration,
     /// Fields in a head.
-    pub(crate) max_headers: usize,
+    pub max_headers: usize,
     /// Bytes in a head.
-    pub(crate) max_header_bytes: u32,
+    pub max_header_bytes: u32,
     /// Between an answer and the next request.
-    pub(crate) keep_alive_timeout: Duration,
+    pub keep_alive_timeout: Duration,
     /// How long a client may take nothing of what it is sent.
-    pub(crate) stall_timeout: Duration,
+    pub stall_timeout: Duration,
     /// Connections at once.
-    pub(crate) max_connections: u32,
+    pub max_connections: u32,
     /// For a TLS handshake.
-    pub(crate) tls_handshake_timeout: Duration,
+    pub tls_handshake_timeout: Duration,
     /// For requests under way, after the stop.
-    pub(crate) drain: Duration,
+    pub drain: Duration,
 }
 
 impl Default for Limits {

@@ -1,7 +1,7 @@
 //! Life in a demonstration: requests that patients file while one watches. The first is urgent and comes at once; when
 //! the first physician begins to watch only after that, an urgent one comes soon for them too.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chatehr_contract::{ConsultationId, NewConsultation, Role, SpecialtyCode, Urgency};
 use serde_json::Map;
@@ -9,11 +9,12 @@ use tokio::sync::watch;
 
 use crate::{
     demo,
+    embedded::Embedded,
+    escalation::Callable,
     identity::{Actor, Person},
     life_cycle,
     problem::{Causes, Problem},
     sources::Sources,
-    store::Store,
 };
 
 /// Seconds until the first request, from and to.
@@ -22,7 +23,7 @@ const FIRST: (u32, u32) = (6, 9);
 const THEN: (u32, u32) = (45, 90);
 
 /// Files one request after the other until the server stops.
-pub(crate) async fn live(store: Arc<Store>, sources: Sources, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn live(embedded: Embedded, sources: Sources, mut stopping: watch::Receiver<bool>) {
     let draw = |(least, most): (u32, u32)| sources.between(least, most).unwrap_or(most);
     let (mut n, mut seconds, mut watched) = (0, draw(FIRST), false);
     loop {
@@ -30,7 +31,7 @@ pub(crate) async fn live(store: Arc<Store>, sources: Sources, mut stopping: watc
             _ = stopping.wait_for(|stopping| *stopping) => return,
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        if !watched && store.is_heard() {
+        if !watched && embedded.store().is_heard() {
             watched = true;
             n = next_urgent(n);
             seconds = draw(FIRST);
@@ -39,7 +40,7 @@ pub(crate) async fn live(store: Arc<Store>, sources: Sources, mut stopping: watc
         if seconds > 0 {
             continue;
         }
-        if let Err(Problem::Internal(error)) = file(&store, &sources, n).await {
+        if let Err(Problem::Internal(error)) = file(&embedded, &sources, n).await {
             tracing::error!(error = %Causes(error.as_ref()), "a live request could not be filed");
         }
         n += 1;
@@ -56,12 +57,13 @@ fn next_urgent(n: u32) -> u32 {
     (n..n + 100).find(alerts).unwrap_or(0)
 }
 
-async fn file(store: &Arc<Store>, sources: &Sources, n: u32) -> Result<(), Problem> {
+async fn file(embedded: &Embedded, sources: &Sources, n: u32) -> Result<(), Problem> {
     let arrival = demo::arrival(n);
     let patient = Actor::Person(Person {
         id: arrival.patient_id.clone(),
         role: Role::Patient,
         specialties: Vec::new(),
+        session: None,
     });
     let request = NewConsultation {
         patient_id: arrival.patient_id,
@@ -71,10 +73,14 @@ async fn file(store: &Arc<Store>, sources: &Sources, n: u32) -> Result<(), Probl
         physician_id: None,
         metadata: Map::new(),
     };
-    let consultation =
-        life_cycle::create(request, &patient, ConsultationId::new(sources.id()?), sources.now());
-    store
+    let (id, now) = (ConsultationId::new(sources.id()?), sources.now());
+    let app = embedded.clone();
+    embedded
+        .store()
         .run(move |tx| {
+            let on_call = tx.on_call(&request.specialty, id.as_str())?;
+            let callable = Callable { policy: &app.parts().escalation, on_call: &on_call };
+            let consultation = life_cycle::create(request, &patient, id, callable, now);
             tx.put_consultation(None, &consultation)?;
             tracing::info!(consultation = %consultation.id, urgency = %consultation.urgency, "live request filed");
             Ok(())

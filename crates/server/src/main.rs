@@ -3,36 +3,28 @@
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
 
-use chatehr_server::mock::{self, Config, Running, Seed, StartError};
-use clap::{Args, Parser, Subcommand};
+use chatehr_server::{
+    Config, FaultSettings, Faults, Mode, Running, Seed, StartError,
+    settings::{SETTINGS, Settings},
+    start,
+};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-/// The port of the original's mock.
-const DEFAULT_PORT: u16 = 4000;
-
-const ENVIRONMENT: &str = "\
-Environment:
-  CHATEHR_API_KEY      required. The bearer key of machines: every workstation, kiosk and gateway that talks to this
-                       server presents it. Printable ASCII without spaces. There is no default.
-  CHATEHR_ROOT_SECRET  required. At least 32 bytes, as they stand. The keys of all conversations come from it:
-                       messages written under one secret are not readable under another. There is no default.
-                       To make one: openssl rand -base64 48
-  MOCK_CHATEHR_PORT    port on 127.0.0.1 when --listen is not given (4000)
-  RUST_LOG             what is logged (info). Logs go to standard error and hold no patient data
-
-Secrets are read from the environment alone, because arguments can be seen by other users of the machine.
+const NOTES: &str = "\
+Secrets are read from the environment or the file alone, because arguments can be seen by other users of the machine.
+RUST_LOG says what is logged (info), LOG_FORMAT=json as JSON. Logs go to standard error and hold no patient data.
 
 When it is ready, the first line on standard output is
   chatehr-server listening on http://127.0.0.1:PORT/v1
-It stops at Ctrl-C or SIGTERM, and lets requests under way finish. Exit code 0 after a stop, 1 when it cannot start,
-2 when the arguments cannot be read.
-
-There is no TLS here. On an address other machines reach, put a TLS proxy in front of it.";
+(a gateway and a clinic's own: https where TLS is set, and /api/chatehr). It stops at Ctrl-C or SIGTERM, tells event
+streams to come back, and lets requests under way finish. Exit code 0 after a stop, 1 when it cannot start, 2 when the
+arguments cannot be read.";
 
 /// The server side of ChatEHR.
 #[derive(Parser)]
@@ -44,36 +36,119 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A whole ChatEHR in one process, for tests and demonstrations
-    #[command(after_help = ENVIRONMENT)]
+    /// A whole ChatEHR in one process, for tests and demonstrations: /v1, seeds, faults
     Mock(Mock),
+    /// A clinic's own ChatEHR: /api/chatehr over a store of its own
+    Standalone(Standalone),
+    /// In front of a ChatEHR elsewhere (CHATEHR_API_URL): /api/chatehr, stateless but for its audit log
+    Gateway(Common),
+    /// Read the settings of one of the three, say everything that is wrong, and start nothing
+    CheckConfig(CheckConfig),
 }
 
 #[derive(Args)]
-struct Mock {
-    /// Where to listen; port 0 takes any free one [default: 127.0.0.1:4000]
+struct Common {
+    /// Where to listen; port 0 takes any free one. Goes before CHATEHR_LISTEN
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// What a new store holds: a clinic of invented people with accounts to sign in as, or nothing
-    #[arg(long, value_enum, default_value = "demo")]
-    seed: Seed,
-    /// Keep the store in this file; without it, everything is forgotten at the end
+    /// Settings as a JSON object, for what the environment does not say
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The file of the store, and in a gateway of its audit log. Goes before CHATEHR_DATABASE
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// File new requests while it runs: an urgent one after 6 to 9 s, then one every 45 to 90 s
+}
+
+#[derive(Args)]
+struct Standalone {
+    #[command(flatten)]
+    common: Common,
+    /// What a new store holds: demo (a clinic of invented people; on a loopback address with accounts to sign in as),
+    /// empty, or large:N (N consultations with people, messages and appointments in proportion)
+    #[arg(long, default_value = "empty")]
+    seed: Seed,
+    /// File new requests while it runs, in a demonstration
     #[arg(long)]
     live: bool,
 }
 
+#[derive(Args)]
+struct Mock {
+    #[command(flatten)]
+    common: Common,
+    /// What a new store holds: demo (a clinic of invented people with accounts to sign in as), empty, or large:N
+    /// (N consultations with people, messages and appointments in proportion)
+    #[arg(long, default_value = "demo")]
+    seed: Seed,
+    /// File new requests while it runs: an urgent one after 6 to 9 s, then one every 45 to 90 s
+    #[arg(long)]
+    live: bool,
+    /// Behave as the original's mock does: ids of its own making, string totals, nobody refused, no features
+    #[arg(long, value_enum)]
+    quirks: Option<Quirks>,
+    /// Milliseconds before every answer
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    latency: u32,
+    /// Part of all requests that are answered with 500, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "PART")]
+    error_rate: f64,
+    /// Part of all requests whose connection is cut in the middle of the answer, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "PART")]
+    drop_rate: f64,
+    /// Answer everything with 429
+    #[arg(long)]
+    storm: bool,
+    /// Seconds by which the server's clock is ahead; behind when negative
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_name = "SECONDS")]
+    clock_skew: i64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Quirks {
+    Original,
+}
+
+#[derive(Args)]
+struct CheckConfig {
+    /// Which of the three
+    #[arg(value_enum)]
+    mode: Checked,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Checked {
+    Mock,
+    Standalone,
+    Gateway,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command: Command::Mock(arguments) } = Cli::parse();
-    tracing_subscriber::fmt()
+    let matches = Cli::command().mut_subcommands(|command| command.after_help(settings_help())).get_matches();
+    let command = match Cli::from_arg_matches(&matches) {
+        Ok(Cli { command }) => command,
+        Err(error) => error.exit(),
+    };
+    let log = tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .init();
-    match serve(arguments).await {
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")));
+    if std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json") {
+        log.json().init();
+    } else {
+        log.init();
+    }
+    let done = match config(command) {
+        Ok((_, true)) => {
+            drop(writeln!(io::stdout().lock(), "the settings can be used"));
+            return ExitCode::SUCCESS;
+        }
+        Ok((config, false)) => serve(*config).await,
+        Err(problems) => Err(StartError::Configuration(problems)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -82,8 +157,81 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(arguments: Mock) -> Result<(), StartError> {
-    let mut running = start(arguments).await?;
+/// The configuration, and whether it is only to be checked.
+fn config(command: Command) -> Result<(Box<Config>, bool), Vec<String>> {
+    let (mode, common, checked) = match &command {
+        Command::Mock(mock) => (Mode::Mock, &mock.common, false),
+        Command::Standalone(standalone) => (Mode::Standalone, &standalone.common, false),
+        Command::Gateway(common) => (Mode::Gateway, common, false),
+        Command::CheckConfig(check) => {
+            let mode = match check.mode {
+                Checked::Mock => Mode::Mock,
+                Checked::Standalone => Mode::Standalone,
+                Checked::Gateway => Mode::Gateway,
+            };
+            (mode, &check.common, true)
+        }
+    };
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+    let settings = Settings::read(variables, common.config.as_deref());
+    let strangers = settings.strangers().to_vec();
+    let config = settings.config(mode, |config, _| {
+        if let Some(listen) = common.listen {
+            config.listen = listen;
+        }
+        if let Some(database) = &common.database {
+            config.database = Some(database.clone());
+        }
+        match &command {
+            Command::Mock(mock) => {
+                config.seed = mock.seed.clone();
+                config.live = mock.live;
+                config.original = mock.quirks.is_some();
+                config.faults = Faults::new(FaultSettings {
+                    latency: mock.latency,
+                    error_rate: mock.error_rate,
+                    drop_rate: mock.drop_rate,
+                    storm: mock.storm,
+                    clock_skew: mock.clock_skew,
+                });
+            }
+            Command::Standalone(standalone) => {
+                config.seed = standalone.seed.clone();
+                config.live = standalone.live;
+            }
+            Command::Gateway(_) | Command::CheckConfig(_) => {}
+        }
+    })?;
+    for stranger in strangers {
+        tracing::warn!("{stranger}");
+    }
+    Ok((Box::new(config), checked))
+}
+
+/// The settings, each with its meaning and default.
+fn settings_help() -> String {
+    let mut text = String::from("Settings, from the environment, else from --config:\n");
+    for (name, about, default) in SETTINGS {
+        text.push_str(&format!("  {name}\n      {about}"));
+        if !default.is_empty() {
+            text.push_str(&format!(" [{default}]"));
+        }
+        text.push('\n');
+    }
+    format!("{text}\n{NOTES}")
+}
+
+async fn serve(config: Config) -> Result<(), StartError> {
+    if config.tls.is_none() && !config.listen.ip().is_loopback() {
+        tracing::warn!(address = %config.listen, "listening without TLS on an address that other machines may reach");
+    }
+    if config.database.is_none() && config.mode != Mode::Mock {
+        tracing::warn!(
+            "there is no CHATEHR_DATABASE: everything, the audit log too, is forgotten at the end"
+        );
+    }
+    let mut running = start(config).await?;
     announce(&running);
     tokio::select! {
         () = told_to_stop() => tracing::info!("stopping"),
@@ -93,35 +241,6 @@ async fn serve(arguments: Mock) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn start(arguments: Mock) -> Result<Running, StartError> {
-    let variable = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    let mut problems = Vec::new();
-    let port = match variable("MOCK_CHATEHR_PORT").filter(|text| !text.is_empty()) {
-        Some(text) => text.parse().unwrap_or_else(|_| {
-            problems.push("MOCK_CHATEHR_PORT must be a port, 0 to 65535".to_owned());
-            DEFAULT_PORT
-        }),
-        None => DEFAULT_PORT,
-    };
-    let listen = arguments.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    let mut config = Config::new(
-        listen,
-        variable("CHATEHR_API_KEY").unwrap_or_default(),
-        variable("CHATEHR_ROOT_SECRET").unwrap_or_default(),
-    );
-    config.seed = arguments.seed;
-    config.database = arguments.database;
-    config.live = arguments.live;
-    problems.extend(config.problems());
-    if !problems.is_empty() {
-        return Err(StartError::Configuration(problems));
-    }
-    if !listen.ip().is_loopback() {
-        tracing::warn!(address = %listen, "listening without TLS on an address that other machines may reach");
-    }
-    mock::start(config).await
-}
-
 /// A launcher reads this line.
 fn announce(running: &Running) {
     let mut out = io::stdout().lock();
@@ -129,6 +248,9 @@ fn announce(running: &Running) {
         writeln!(out, "chatehr-server listening on {}", running.base_url()).and_then(|()| out.flush());
     if written.is_err() {
         tracing::warn!(url = running.base_url(), "listening, but standard output is closed");
+    }
+    if let Some(address) = running.metrics {
+        tracing::info!(%address, "metrics, liveness and readiness");
     }
 }
 

@@ -3,12 +3,19 @@
 //! Fails closed: what cannot be sealed is not stored, and what does not open is handed out as it came and says so.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chatehr_contract::{ConsultationId, EnvelopeId, Message};
+use chatehr_contract::{ConsultationId, EnvelopeId, Message, NewMessage};
 use chatehr_seal::{Binding, Content, KeyError, MessageKey, RootSecret, SealError, classify};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use crate::problem::Problem;
 
 /// A nonce and a tag: the least that an envelope holds.
 const LEAST_BYTES: usize = 12 + 16;
+
+/// Longest name that a sender may give a message.
+const MAX_ENVELOPE_ID_CHARS: usize = 128;
 
 /// Content could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +27,11 @@ pub(crate) enum SealingError {
 }
 
 /// The root secret under its name.
-#[derive(Debug)]
 pub(crate) struct Seals {
     root: RootSecret,
     kid: String,
     digest_key: [u8; 32],
+    signing_seed: [u8; 32],
 }
 
 impl Seals {
@@ -35,7 +42,17 @@ impl Seals {
             Sha256::new().chain_update(use_).chain_update(secret).finalize().into()
         };
         let kid = named(b"chatehr kid\0").iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { root, kid, digest_key: named(b"chatehr digest\0") })
+        Ok(Self {
+            root,
+            kid,
+            digest_key: named(b"chatehr digest\0"),
+            signing_seed: named(b"chatehr signing\0"),
+        })
+    }
+
+    /// What the server signs with: its policy, the heads of workstations' audit logs.
+    pub(crate) fn signing_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.signing_seed)
     }
 
     /// The key of one conversation.
@@ -81,6 +98,27 @@ impl Seals {
             Some(text) => message.content = text,
             None => drop(message.metadata.insert("unreadable".to_owned(), true.into())),
         }
+    }
+}
+
+/// A client that says it seals must not send clear text, and one that does not has no business with envelopes.
+pub(crate) fn check_content(seals: &Seals, request: &NewMessage, sealed: bool) -> Result<(), Problem> {
+    let name = request.metadata.get("envelopeId");
+    let sound = |name: &Value| {
+        name.as_str().is_some_and(|name| (1..=MAX_ENVELOPE_ID_CHARS).contains(&name.chars().count()))
+    };
+    if name.is_some_and(|name| !sound(name)) {
+        return Err(Problem::field("metadata.envelopeId", "must be text of 1 to 128 characters"));
+    }
+    match (sealed, name) {
+        (true, None) => Err(Problem::field("metadata.envelopeId", "is required with an envelope")),
+        (true, _) if !seals.is_ours(&request.content) => {
+            Err(Problem::field("content", "must be an envelope under this server's key"))
+        }
+        (false, _) if request.content.starts_with("chatehr.3.") => {
+            Err(Problem::field("content", "an envelope needs the header Accept-Envelope: 3"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The demonstration server as a program of its own, with keys made for this run.
 
-use std::{io::Write as _, path::Path};
+use std::{io::Write as _, path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Failure, Outcome, http,
@@ -57,15 +57,38 @@ impl Server {
             .args(["mock", "--seed", "demo", "--listen"])
             .arg(format!("127.0.0.1:{port}"))
             .args(more)
-            .env("CHATEHR_API_KEY", &secrets.key)
             .env("CHATEHR_ROOT_SECRET", &secrets.root);
+        Self::listening(command, secrets, log)
+    }
+
+    /// A clinic's own, with the demonstration's people and records, for a program that asks more than people do.
+    pub fn start_clinic(program: &Path, log: &Path) -> Outcome<Self> {
+        let secrets = Secrets::new()?;
+        let mut command = tied(program);
+        command
+            .args(["standalone", "--seed", "demo", "--listen", "127.0.0.1:0"])
+            .env("CHATEHR_ROOT_SECRET", &secrets.root)
+            .env("CHATEHR_RATE_READ", "1000000/1000000")
+            .env("CHATEHR_RATE_WRITE", "1000000/1000000")
+            .env("RUST_LOG", "warn");
+        Self::listening(command, &secrets, log)
+    }
+
+    fn listening(mut command: Command, secrets: &Secrets, log: &Path) -> Outcome<Self> {
+        command.env("CHATEHR_API_KEY", &secrets.key);
         let (running, line) = Running::start_and_read("chatehr-server", command, log)?;
         let port = line
             .strip_prefix("chatehr-server listening on http://127.0.0.1:")
-            .and_then(|rest| rest.strip_suffix("/v1"))
-            .and_then(|port| port.parse().ok())
+            .and_then(|rest| rest.split('/').next()?.parse().ok())
             .ok_or_else(|| Failure::new(format!("the server did not say where it listens, but: {line}")))?;
         Ok(Self { running, port, key: secrets.key.clone() })
+    }
+
+    /// Signs in with a test account's code and gives the token.
+    pub fn sign_in(&self, code: &str) -> Outcome<String> {
+        let session = self.ask("POST", "/test/sign-in", None, None, Some(&json!({ "code": code })))?;
+        let token = session.get("token").and_then(Value::as_str);
+        token.map(str::to_owned).ok_or_else(|| Failure::new("a sign-in gave no token"))
     }
 
     /// Where it listens.

@@ -129,11 +129,13 @@ impl Inner {
         let place = CacheChange::LastEvent(event.id.clone());
         let synced = CacheChange::SyncedAt(self.now());
         match event.kind {
-            EventKind::ConsultationChanged { consultation_id, .. } => {
+            EventKind::ConsultationChanged { consultation_id, .. }
+            | EventKind::EscalationChanged { consultation_id, .. } => {
                 self.refresh_consultation(open, &consultation_id, directory).await?;
                 self.store(open, vec![place, synced]).await;
             }
-            EventKind::MessageCreated { consultation_id, .. } => {
+            EventKind::MessageCreated { consultation_id, .. }
+            | EventKind::MessageRead { consultation_id, .. } => {
                 self.refresh_conversation(open, &consultation_id).await?;
                 self.store(open, vec![place, synced]).await;
                 self.tell_consultations(vec![consultation_id]);

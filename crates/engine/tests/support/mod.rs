@@ -19,7 +19,7 @@ use chatehr_contract::*;
 use chatehr_engine::{
     Alert, Clock, Desk, Kiosk, Notifier, NotifyError, Random, Settings, Showing, Surroundings,
 };
-use chatehr_server::mock;
+use chatehr_server::{Config, Running, start as start_server};
 use tempfile::TempDir;
 
 pub const OKAFOR: &str = "482913";
@@ -169,7 +169,7 @@ pub fn kiosk(settings: Settings) -> Kiosk {
 
 /// A server with the demonstration clinic, whose store outlives it.
 pub struct Clinic {
-    pub running: Option<mock::Running>,
+    pub running: Option<Running>,
     pub address: SocketAddr,
     store: TempDir,
 }
@@ -237,10 +237,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
     }
 }
 
-async fn start(listen: SocketAddr, store: &Path) -> mock::Running {
-    let config = mock::Config {
-        database: Some(store.join("clinic.db")),
-        ..mock::Config::new(listen, API_KEY, [7; 32])
-    };
-    mock::start(config).await.unwrap()
+async fn start(listen: SocketAddr, store: &Path) -> Running {
+    let config = Config { database: Some(store.join("clinic.db")), ..Config::new(listen, API_KEY, [7; 32]) };
+    start_server(config).await.unwrap()
 }

@@ -8,15 +8,15 @@ use chatehr_contract::{
 use super::people::patient_id;
 
 /// A request of live mode.
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// Who asks.
-    pub patient_id: chatehr_contract::PersonId,
+    pub(crate) patient_id: chatehr_contract::PersonId,
     /// Which pool it belongs to.
-    pub specialty: SpecialtyCode,
+    pub(crate) specialty: SpecialtyCode,
     /// How soon.
-    pub urgency: Urgency,
+    pub(crate) urgency: Urgency,
     /// The patient's words.
-    pub description: String,
+    pub(crate) description: String,
 }
 
 /// Patient, specialty, urgency, the patient's words.
@@ -57,7 +57,7 @@ pub(super) const ARRIVALS: &[Row] = &[
 ];
 
 /// The n-th request of live mode; after the last comes the first again.
-pub fn arrival(n: u32) -> Arrival {
+pub(crate) fn arrival(n: u32) -> Arrival {
     let place = usize::try_from(n).unwrap_or_default() % ARRIVALS.len();
     let (patient, specialty, urgency, description) = ARRIVALS.get(place).cloned().unwrap_or(FIRST);
     Arrival { patient_id: patient_id(patient), specialty, urgency, description: description.to_owned() }

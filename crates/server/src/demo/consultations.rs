@@ -207,7 +207,7 @@ impl Story {
     ) -> Consultation {
         let Self { patient, created, status, history, mut metadata } = self;
         if let (Pending, Some(seconds)) = (&status, urgency.answer_within()) {
-            let due = Escalation { level: 0, ack_due_at: created.plus_seconds(seconds) };
+            let due = Escalation { ack_due_at: created.plus_seconds(seconds), ..Escalation::default() };
             metadata.insert("escalation".to_owned(), serde_json::to_value(due).unwrap_or_default());
         }
         Consultation {

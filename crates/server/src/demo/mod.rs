@@ -8,6 +8,7 @@ mod arrivals;
 mod brief;
 mod calendar;
 mod consultations;
+pub(crate) mod large;
 mod people;
 #[cfg(test)]
 mod tests;
@@ -17,42 +18,42 @@ use chatehr_contract::{
     Account, Appointment, Consultation, ConsultationId, MessageId, Patient, PersonId, Physician, Timestamp,
 };
 
-pub use arrivals::{Arrival, arrival};
+pub(crate) use arrivals::arrival;
 
 /// All that a demonstration server starts with.
-pub struct Clinic {
+pub(crate) struct Clinic {
     /// Sixty, from six months to 96 years.
-    pub patients: Vec<Patient>,
+    pub(crate) patients: Vec<Patient>,
     /// Fourteen over the twelve specialties.
-    pub physicians: Vec<Physician>,
+    pub(crate) physicians: Vec<Physician>,
     /// Those who can sign in, with their codes.
-    pub accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
     /// Eighty in every status, oldest first.
-    pub consultations: Vec<Consultation>,
+    pub(crate) consultations: Vec<Consultation>,
     /// A hundred and fifty, ascending.
-    pub appointments: Vec<Appointment>,
+    pub(crate) appointments: Vec<Appointment>,
     /// Four hundred, oldest first.
-    pub messages: Vec<DemoMessage>,
+    pub(crate) messages: Vec<DemoMessage>,
 }
 
 /// A message in clear text; the server seals it before it stores it.
-pub struct DemoMessage {
+pub(crate) struct DemoMessage {
     /// `message-7001` and on.
-    pub id: MessageId,
+    pub(crate) id: MessageId,
     /// In which consultation.
-    pub consultation_id: ConsultationId,
+    pub(crate) consultation_id: ConsultationId,
     /// Who wrote it.
-    pub from_id: PersonId,
+    pub(crate) from_id: PersonId,
     /// To whom.
-    pub to_id: PersonId,
+    pub(crate) to_id: PersonId,
     /// The words.
-    pub text: String,
+    pub(crate) text: String,
     /// When the server took it.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// The clinic as it stands at `now`.
-pub fn clinic(now: Timestamp) -> Clinic {
+pub(crate) fn clinic(now: Timestamp) -> Clinic {
     let patients = people::patients(now);
     let physicians = people::physicians();
     let accounts = people::accounts(&patients, &physicians);

@@ -1,7 +1,7 @@
 //! Who works at Riverside Clinic and who comes to it.
 
 use chatehr_contract::{
-    Account, Patient, PersonId, PersonName, Physician, Role,
+    Account, Availability, Patient, PersonId, PersonName, Physician, Role,
     Sex::{self, Female, Male, Other},
     SpecialtyCode::{self, *},
     Timestamp,
@@ -169,6 +169,7 @@ pub(super) fn physicians() -> Vec<Physician> {
             name: name(given, family),
             specialties: specialties.to_vec(),
             on_call: *on_call,
+            availability: Availability::Available,
         })
         .collect()
 }

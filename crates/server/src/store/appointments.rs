@@ -1,27 +1,48 @@
 //! Appointments in the store.
 
-use chatehr_contract::{Appointment, EventKind, Timestamp};
-use rusqlite::named_params;
+use chatehr_contract::{Appointment, EventKind};
+use rusqlite::ToSql;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{StoreError, Tx};
-use crate::visibility::{Audience, Condition};
+use crate::{
+    op::AppointmentFilter,
+    visibility::{Audience, Condition},
+};
 
 /// An appointment and how often it has changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AppointmentWithAnswer)]
 pub(crate) struct StoredAppointment {
     #[serde(flatten)]
     pub(crate) record: Appointment,
+    /// How often it has changed.
     pub(crate) version: u64,
+    /// The patient's word on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = answer)]
+    pub(crate) response: Option<Value>,
 }
 
-/// What a list asks for, within what its reader sees. Both ends belong to it.
-#[derive(Debug, Default)]
-pub(crate) struct AppointmentFilter {
-    pub(crate) patient: Option<String>,
-    pub(crate) physician: Option<String>,
-    pub(crate) from: Option<Timestamp>,
-    pub(crate) to: Option<Timestamp>,
+/// `response` as [`StoredAppointment`] keeps it.
+fn answer() -> utoipa::openapi::Object {
+    use utoipa::{
+        PartialSchema,
+        openapi::{
+            ObjectBuilder,
+            schema::{SchemaType, Type},
+        },
+    };
+    let comment = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    ObjectBuilder::new()
+        .property("participantStatus", chatehr_contract::ParticipantStatus::schema())
+        .property("comment", comment)
+        .property("at", chatehr_contract::Timestamp::schema())
+        .required("participantStatus")
+        .required("comment")
+        .required("at")
+        .build()
 }
 
 impl Tx<'_> {
@@ -34,25 +55,41 @@ impl Tx<'_> {
         &self,
         seen: &Condition,
         filter: &AppointmentFilter,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut query = format!("SELECT record FROM appointments WHERE ({})", seen.sql);
+        let mut parameters: Vec<(&str, &dyn ToSql)> = seen.parameters();
+        let from = filter.from.map(|at| at.to_string());
+        let to = filter.to.map(|at| at.to_string());
+        for (condition, name, value) in [
+            (" AND patient_id = :patient", ":patient", &filter.patient),
+            (" AND physician_id = :physician", ":physician", &filter.physician),
+            (" AND date_time >= :from", ":from", &from),
+            (" AND date_time <= :to", ":to", &to),
+        ] {
+            if value.is_some() {
+                query.push_str(condition);
+                parameters.push((name, value));
+            }
+        }
+        query.push_str(" ORDER BY date_time, id");
+        self.texts(&query, parameters.as_slice())
+    }
+
+    /// A page by id, for who starts from nothing.
+    pub(crate) fn appointments_from(
+        &self,
+        seen: &Condition,
+        after: &str,
+        limit: u32,
     ) -> Result<Vec<StoredAppointment>, StoreError> {
-        let query = format!(
-            "SELECT record FROM appointments WHERE ({}) AND (:pools IS NOT NULL AND :me IS NOT NULL) \
-             AND (:patient IS NULL OR patient_id = :patient) \
-             AND (:physician IS NULL OR physician_id = :physician) \
-             AND (:from IS NULL OR date_time >= :from) AND (:to IS NULL OR date_time <= :to) \
-             ORDER BY date_time, id",
-            seen.sql
-        );
+        let mut parameters = seen.parameters();
+        parameters.push((":after", &after));
         self.records(
-            &query,
-            named_params! {
-                ":me": seen.me,
-                ":pools": seen.pools,
-                ":patient": filter.patient,
-                ":physician": filter.physician,
-                ":from": filter.from.map(|at| at.to_string()),
-                ":to": filter.to.map(|at| at.to_string()),
-            },
+            &format!(
+                "SELECT record FROM appointments WHERE ({}) AND id > :after ORDER BY id LIMIT {limit}",
+                seen.sql
+            ),
+            parameters.as_slice(),
         )
     }
 

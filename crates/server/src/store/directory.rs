@@ -1,7 +1,7 @@
 //! People in the store.
 
-use chatehr_contract::{Account, Patient, Physician};
-use rusqlite::{named_params, params};
+use chatehr_contract::{Account, Availability, Patient, PersonId, Physician, SpecialtyCode};
+use rusqlite::params;
 
 use super::{StoreError, Tx};
 use crate::visibility::Condition;
@@ -15,14 +15,14 @@ impl Tx<'_> {
         words: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Patient>, StoreError> {
-        let query = format!(
-            "SELECT record FROM patients WHERE ({}) AND (:pools IS NOT NULL AND :me IS NOT NULL) \
-             AND (:id IS NULL OR id = :id) \
-             ORDER BY record ->> '$.name.family', record ->> '$.name.given', id",
-            seen.sql
-        );
-        let mut found: Vec<Patient> =
-            self.records(&query, named_params! { ":me": seen.me, ":pools": seen.pools, ":id": id })?;
+        let mut parameters = seen.parameters();
+        let mut query = format!("SELECT record FROM patients WHERE ({})", seen.sql);
+        if id.is_some() {
+            query.push_str(" AND id = :id");
+            parameters.push((":id", &id));
+        }
+        query.push_str(" ORDER BY record ->> '$.name.family', record ->> '$.name.given', id");
+        let mut found: Vec<Patient> = self.records(&query, parameters.as_slice())?;
         if let Some(words) = words {
             // Here and not in SQL: its LIKE folds the case of ASCII alone, and names are not ASCII.
             let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
@@ -46,6 +46,32 @@ impl Tx<'_> {
              OR EXISTS (SELECT 1 FROM json_each(record, '$.specialties') WHERE value = ?1) \
              ORDER BY record ->> '$.name.family', record ->> '$.name.given', id",
             [specialty],
+        )
+    }
+
+    /// Those of the specialty whom an urgent request is offered to first, in the order in which they are asked: round
+    /// the list, from a place that `turn` gives, so that not everything falls to the first.
+    pub(crate) fn on_call(&self, specialty: &SpecialtyCode, turn: &str) -> Result<Vec<PersonId>, StoreError> {
+        let mut on_call: Vec<PersonId> = self
+            .physicians(Some(specialty.as_str()))?
+            .into_iter()
+            .filter(|physician| physician.on_call && physician.availability != Availability::Away)
+            .map(|physician| physician.id)
+            .collect();
+        on_call.sort();
+        let count = on_call.len();
+        if count > 0 {
+            let turn = turn.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            on_call.rotate_left(turn % count);
+        }
+        Ok(on_call)
+    }
+
+    pub(crate) fn put_physician(&self, physician: &Physician) -> Result<(), StoreError> {
+        self.put(
+            "INSERT INTO physicians VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+            physician.id.as_str(),
+            physician,
         )
     }
 

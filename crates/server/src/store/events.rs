@@ -1,94 +1,95 @@
 //! Events in the store: numbered, bounded, and told to listeners after the transaction.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use chatehr_contract::EventKind;
-use rusqlite::params;
-use tokio::sync::broadcast;
+use rusqlite::{Connection, params};
 
 use super::{Store, StoreError, Tx};
-use crate::visibility::Audience;
-
-/// What happened and who hears of it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StoredEvent {
-    pub(crate) number: i64,
-    pub(crate) kind: EventKind,
-    pub(crate) audience: Audience,
-}
-
-/// A place in the stream with all that follows, without a gap between the two.
-#[derive(Debug)]
-pub(crate) struct Listening {
-    /// Names the database: numbers of another one mean nothing here.
-    pub(crate) epoch: String,
-    /// The latest event's number when listening began.
-    pub(crate) latest: i64,
-    /// What was missed; `None` when that cannot be told (any more).
-    pub(crate) missed: Option<Vec<StoredEvent>>,
-    /// What comes.
-    pub(crate) coming: broadcast::Receiver<Arc<StoredEvent>>,
-}
+use crate::{
+    events::{Listening, Place, StoredEvent},
+    visibility::Audience,
+};
 
 impl Store {
     /// Whether anybody listens.
     pub(crate) fn is_heard(&self) -> bool {
-        self.listeners.receiver_count() > 0
+        self.inner.listeners.receiver_count() > 0
     }
 
-    /// Listens from the place after `last` (`<epoch>-<number>`), or from now.
+    /// Listens from the place after `last`, from the oldest event that is kept (`oldest`), or from now.
     pub(crate) fn listen(&self, last: Option<&str>) -> Result<Listening, StoreError> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
         // Subscribed while no transaction can end: whatever is not read below comes through here.
-        let coming = self.listeners.subscribe();
-        let latest: i64 = connection.query_row(
-            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)",
-            [],
-            |row| row.get(0),
-        )?;
-        let oldest: i64 = connection.query_row(
-            "SELECT coalesce((SELECT min(n) FROM events), ?1)",
-            [latest.saturating_add(1)],
-            |row| row.get(0),
-        )?;
-        let missed = match last {
-            None => Some(Vec::new()),
-            Some(last) => match last
-                .strip_prefix(&self.epoch)
-                .and_then(|rest| rest.strip_prefix('-'))
-                .and_then(|number| number.parse::<i64>().ok())
-                .filter(|number| (oldest.saturating_sub(1)..=latest).contains(number))
-            {
-                None => None,
-                Some(number) => {
-                    let mut statement = connection
-                        .prepare_cached("SELECT n, kind, audience FROM events WHERE n > ?1 ORDER BY n")?;
-                    let rows = statement
-                        .query_map([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                        .map(|row| {
-                            let (number, kind, audience): (i64, String, String) = row?;
-                            Ok(StoredEvent {
-                                number,
-                                kind: serde_json::from_str(&kind)?,
-                                audience: serde_json::from_str(&audience)?,
-                            })
-                        });
-                    Some(rows.collect::<Result<_, StoreError>>()?)
-                }
-            },
+        let coming = self.inner.listeners.subscribe();
+        let (oldest, latest) = bounds(&connection)?;
+        let epoch = self.inner.epoch.clone();
+        let from = match last {
+            None => Some(latest),
+            Some("oldest") => Some(oldest.saturating_sub(1)),
+            Some(last) => reachable(last, &epoch, oldest, latest),
         };
-        Ok(Listening { epoch: self.epoch.clone(), latest, missed, coming })
+        let missed = from.map(|from| after(&connection, from, i64::MAX)).transpose()?;
+        Ok(Listening { epoch, latest, missed, coming })
     }
 }
 
+/// The numbers of the oldest event that is kept and of the latest there was. Without any kept, the next is the oldest.
+fn bounds(connection: &Connection) -> Result<(i64, i64), StoreError> {
+    let latest: i64 = connection
+        .prepare_cached("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)")?
+        .query_row([], |row| row.get(0))?;
+    let oldest: i64 = connection
+        .prepare_cached("SELECT coalesce((SELECT min(n) FROM events), ?1)")?
+        .query_row([latest.saturating_add(1)], |row| row.get(0))?;
+    Ok((oldest, latest))
+}
+
+/// The number of a place, if everything after it is still kept.
+fn reachable(place: &str, epoch: &str, oldest: i64, latest: i64) -> Option<i64> {
+    let place = Place::parse(place).filter(|place| place.epoch == epoch)?;
+    (oldest.saturating_sub(1)..=latest).contains(&place.number).then_some(place.number)
+}
+
+fn after(connection: &Connection, number: i64, limit: i64) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT n, kind, audience FROM events WHERE n > ?1 ORDER BY n LIMIT ?2")?;
+    let rows =
+        statement.query_map([number, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.map(|row| {
+            let (number, kind, audience): (i64, String, String) = row?;
+            Ok(StoredEvent::new(number, serde_json::from_str(&kind)?, serde_json::from_str(&audience)?))
+        });
+    rows.collect()
+}
+
 impl Tx<'_> {
+    /// The latest event's place, as a cursor.
+    pub(crate) fn latest_place(&self) -> Result<(String, i64), StoreError> {
+        let epoch = self
+            .sql
+            .prepare_cached("SELECT value FROM meta WHERE name = 'epoch'")?
+            .query_row([], |row| row.get(0))?;
+        Ok((epoch, bounds(&self.sql)?.1))
+    }
+
+    /// Up to `limit` events after a place; `None` when that cannot be told (any more).
+    pub(crate) fn events_after(
+        &self,
+        place: &str,
+        limit: i64,
+    ) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+        let (epoch, _) = self.latest_place()?;
+        let (oldest, latest) = bounds(&self.sql)?;
+        reachable(place, &epoch, oldest, latest).map(|number| after(&self.sql, number, limit)).transpose()
+    }
+
     /// Writes it down now and tells it when the transaction is committed.
     pub(super) fn tell(&self, kind: EventKind, audience: Audience) -> Result<(), StoreError> {
         self.sql
             .prepare_cached("INSERT INTO events (kind, audience) VALUES (?1, ?2)")?
             .execute(params![serde_json::to_string(&kind)?, serde_json::to_string(&audience)?])?;
         let number = self.sql.last_insert_rowid();
-        self.told.borrow_mut().push(StoredEvent { number, kind, audience });
+        self.told.borrow_mut().push(StoredEvent::new(number, kind, audience));
         Ok(())
     }
 

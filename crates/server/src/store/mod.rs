@@ -1,36 +1,39 @@
 //! The embedded store: SQLite, in memory or in a file.
 //!
-//! Every request's reading and writing is one transaction, and there is one connection, so transactions follow each
-//! other: of two physicians who accept at once, the second reads what the first has written. An event is told after
-//! its transaction is committed, in the order of its number, never before.
+//! Every request's reading and writing is done as a whole or not at all, and there is one connection with a thread of
+//! its own, so requests follow each other: of two physicians who accept at once, the second reads what the first has
+//! written. What waits at the same time shares one commit, and is answered after it. An event is told after the
+//! commit, in the order of its number, never before.
 
 mod answers;
 mod appointments;
+mod attachments;
 mod consultations;
 mod directory;
 mod events;
+mod kiosk;
 mod messages;
 mod sessions;
+mod trail;
 
 use std::{
     cell::RefCell,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
+use chatehr_audit::LogId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
-pub(crate) use self::{
-    answers::{Answer, Once},
-    appointments::{AppointmentFilter, StoredAppointment},
-    consultations::ConsultationFilter,
+pub(crate) use self::appointments::StoredAppointment;
+use crate::{
     events::StoredEvent,
-    messages::MessageFilter,
+    problem::{Causes, Problem},
+    sources::Sources,
 };
-use crate::{problem::Problem, sources::Sources};
 
 /// The store failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +53,21 @@ pub enum StoreError {
     /// The file cannot be made or written.
     #[error("the file cannot be opened for writing")]
     File(#[source] std::io::Error),
+    /// An entry cannot be written into the audit log.
+    #[error("the audit log takes no entry")]
+    Audit(#[from] chatehr_audit::AppendError),
+    /// The audit log cannot be read.
+    #[error("the audit log does not read")]
+    AuditRead(#[from] chatehr_audit::ReadError),
+    /// Old entries of the audit log cannot be let go.
+    #[error("the audit log is not pruned")]
+    AuditPrune(#[from] chatehr_audit::PruneError),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] crate::sources::NoRandomness),
-    /// The thread that worked on it ended.
+    /// The database has stopped working, or could not end the transaction; the log says why.
     #[error("the work on the database was cut off")]
-    CutOff(#[from] tokio::task::JoinError),
+    CutOff,
 }
 
 /// Makes a new file readable by its owner alone; SQLite gives its companions the same rights.
@@ -84,13 +96,30 @@ impl From<serde_json::Error> for StoreError {
 }
 
 /// The database and those who listen to what changes in it.
-#[derive(Debug)]
 pub(crate) struct Store {
+    inner: Arc<Inner>,
+    queue: mpsc::Sender<Job>,
+}
+
+struct Inner {
     connection: Mutex<Connection>,
     listeners: broadcast::Sender<Arc<StoredEvent>>,
     epoch: String,
     keep_events: u32,
 }
+
+/// Work in a transaction; what it returns is called when the transaction has ended, with how.
+type Job = Box<dyn FnOnce(&Tx<'_>) -> Done + Send>;
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Jobs that share one commit at most: enough that a commit is a small part of each, few enough that the first does
+/// not wait for long.
+const BATCH: usize = 64;
+
+/// Pages kept in memory. The indices that every new record touches have to fit, or each one is read again.
+const PAGE_CACHE_KIB: i64 = 16 * 1024;
+/// Pages of the log before they are moved into the file, which waits for the disk: 16 MB.
+const LOG_PAGES: i64 = 4096;
 
 /// One transaction, and what is to be told once it is committed.
 pub(crate) struct Tx<'a> {
@@ -115,23 +144,49 @@ impl Store {
         };
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Migrations::new(vec![M::up(include_str!("schema.sql"))]).to_latest(&mut connection)?;
+        connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Migrations::new(vec![
+            M::up(include_str!("schema.sql")),
+            M::up(include_str!("schema_2.sql")),
+            M::up(chatehr_audit::SCHEMA),
+        ])
+        .to_latest(&mut connection)?;
         let fresh: String = sources.bytes::<6>()?.iter().map(|byte| format!("{byte:02x}")).collect();
         connection.execute("INSERT INTO meta VALUES ('epoch', ?1) ON CONFLICT DO NOTHING", params![fresh])?;
         let epoch =
             connection.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))?;
+        trail::begin(&connection, LogId(sources.bytes()?))?;
         let (listeners, _) = broadcast::channel(listener_queue.max(1));
-        Ok(Self { connection: Mutex::new(connection), listeners, epoch, keep_events })
+        let inner = Arc::new(Inner { connection: Mutex::new(connection), listeners, epoch, keep_events });
+        let (queue, jobs) = mpsc::channel();
+        let worker = Arc::clone(&inner);
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || worker.work_off(&jobs))
+            .map_err(StoreError::File)?;
+        Ok(Self { inner, queue })
     }
 
-    /// Does `work` in one transaction, off the threads that serve the network. An error undoes it all.
-    pub(crate) async fn run<T, F>(self: &Arc<Self>, work: F) -> Result<T, Problem>
+    /// Does `work` as a whole or not at all, on the thread of the database: an error undoes it. What waits at the same
+    /// time shares one commit, and nobody is answered before it.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, Problem> + Send + 'static,
     {
-        let store = Arc::clone(self);
-        tokio::task::spawn_blocking(move || store.run_now(work)).await.map_err(StoreError::from)?
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            let result = tx.whole(work);
+            Box::new(move |committed| {
+                // Who asked may be gone; what was done stays done.
+                drop(answer.send(committed.map_err(Problem::from).and(result)));
+            })
+        });
+        self.queue.send(job).map_err(|_| StoreError::CutOff)?;
+        answered.await.map_err(|_| StoreError::CutOff)?
     }
 
     /// The same on this thread.
@@ -141,19 +196,101 @@ impl Store {
         F: FnOnce(&Tx<'_>) -> Result<T, E>,
     {
         // A panic elsewhere rolled its transaction back; the connection itself is sound.
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let sql =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-        let tx = Tx { sql, told: RefCell::default() };
+        let mut connection = self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let tx = Tx::begin(&mut connection)?;
         let done = work(&tx)?;
+        self.inner.end(tx)?;
+        Ok(done)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("epoch", &self.inner.epoch).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Until nobody can send any more.
+    fn work_off(&self, jobs: &mpsc::Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let tx = match Tx::begin(&mut connection) {
+                Ok(tx) => tx,
+                Err(error) => {
+                    tracing::error!(error = %Causes(&error), "the database takes no transaction");
+                    continue; // Dropped, the job answers for itself that it was cut off.
+                }
+            };
+            let mut done = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next.take() {
+                // A panic undoes its own part and no other's.
+                match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&tx))) {
+                    Ok(ended) => done.push(ended),
+                    Err(_) => tx.undo(),
+                }
+                if done.len() < BATCH {
+                    next = jobs.try_recv().ok();
+                }
+            }
+            let committed = self.end(tx);
+            drop(connection);
+            match committed {
+                Ok(()) => done.into_iter().for_each(|done| done(Ok(()))),
+                Err(error) => {
+                    tracing::error!(error = %Causes(&error), "a transaction was not committed");
+                    done.into_iter().for_each(|done| done(Err(StoreError::CutOff)));
+                }
+            }
+        }
+    }
+
+    /// Commits, and tells what happened.
+    fn end(&self, tx: Tx<'_>) -> Result<(), StoreError> {
         tx.forget_old_events(self.keep_events)?;
         let Tx { sql, told } = tx;
-        sql.commit().map_err(StoreError::from)?;
+        sql.commit()?;
         for event in told.into_inner() {
             // Nobody listening is no failure.
             drop(self.listeners.send(Arc::new(event)));
         }
-        Ok(done)
+        Ok(())
+    }
+}
+
+impl<'a> Tx<'a> {
+    fn begin(connection: &'a mut Connection) -> Result<Self, StoreError> {
+        let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Self { sql, told: RefCell::default() })
+    }
+}
+
+impl Tx<'_> {
+    /// Does `work` as a whole, or leaves everything as it was.
+    pub(crate) fn whole<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.savepoint("SAVEPOINT part")?;
+        let told = self.told.borrow().len();
+        let result = work(self);
+        if result.is_err() {
+            self.told.borrow_mut().truncate(told);
+            self.savepoint("ROLLBACK TO part")?;
+        }
+        self.savepoint("RELEASE part")?;
+        result
+    }
+
+    /// Undoes the part that a panic left open, with all parts inside it.
+    fn undo(&self) {
+        while self.savepoint("ROLLBACK TO part").and_then(|()| self.savepoint("RELEASE part")).is_ok() {}
+    }
+
+    fn savepoint(&self, statement: &str) -> Result<(), StoreError> {
+        self.sql.prepare_cached(statement)?.execute([])?;
+        Ok(())
     }
 }
 
@@ -165,7 +302,20 @@ impl Tx<'_> {
 
     /// Whether the database answers.
     pub(crate) fn is_sound(&self) -> Result<bool, StoreError> {
-        Ok(self.sql.query_row("SELECT count(*) FROM meta", [], |row| row.get::<_, i64>(0))? > 0)
+        Ok(self.sql.prepare_cached("SELECT count(*) FROM meta")?.query_row([], |row| row.get::<_, i64>(0))?
+            > 0)
+    }
+
+    /// Records as they rest, which is how they are sent.
+    fn texts(&self, query: &str, parameters: impl rusqlite::Params) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.sql.prepare_cached(query)?;
+        let rows = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn count(&self, query: &str, parameters: impl rusqlite::Params) -> Result<u64, StoreError> {
+        let count: i64 = self.sql.prepare_cached(query)?.query_row(parameters, |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     fn record<T: DeserializeOwned>(

@@ -11,15 +11,23 @@ impl Tx<'_> {
         &self,
         token_hash: &[u8; 32],
         person: &Person,
-        now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.sql.execute("DELETE FROM sessions WHERE expires_at <= ?1", [now.millis()])?;
         self.sql.execute(
             "INSERT INTO sessions VALUES (?1, ?2, ?3)",
             params![token_hash, serde_json::to_string(person)?, expires_at.millis()],
         )?;
         Ok(())
+    }
+
+    /// Forgets those that have ended.
+    pub(crate) fn forget_ended_sessions(&self, now: Timestamp) -> Result<usize, StoreError> {
+        Ok(self.sql.prepare_cached("DELETE FROM sessions WHERE expires_at <= ?1")?.execute([now.millis()])?)
+    }
+
+    /// Ends a session; whether there was one.
+    pub(crate) fn end_session(&self, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(self.sql.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?.execute([token_hash])? == 1)
     }
 
     /// Whose the token is and until when, unless it has ended.

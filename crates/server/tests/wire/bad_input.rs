@@ -101,8 +101,8 @@ async fn ten_megabytes_are_refused_and_the_server_lives() {
         body["pad"] = json!("p".repeat(pad));
         body
     };
-    assert_eq!(marta.post("/consultations", body(64 * 1024)).await.status, 201, "the bound itself fits");
-    assert_eq!(marta.post("/consultations", body(64 * 1024 + 1)).await.status, 413);
+    assert_eq!(marta.post("/consultations", body(128 * 1024)).await.status, 201, "the bound itself fits");
+    assert_eq!(marta.post("/consultations", body(128 * 1024 + 1)).await.status, 413);
 }
 
 #[tokio::test]

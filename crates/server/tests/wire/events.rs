@@ -9,20 +9,20 @@ use crate::support::{Caller, Clinic, FELDMAN, LINDQVIST, LUCIA, MARTA, OKAFOR};
 const NEVER: Duration = Duration::from_secs(30);
 
 /// A listener who reads block by block.
-struct Listener {
+pub(crate) struct Listener {
     response: reqwest::Response,
     unread: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Block {
-    id: String,
-    event: String,
-    data: Value,
+pub(crate) struct Block {
+    pub(crate) id: String,
+    pub(crate) event: String,
+    pub(crate) data: Value,
 }
 
 impl Listener {
-    async fn of(caller: &Caller, last: Option<&str>) -> Self {
+    pub(crate) async fn of(caller: &Caller, last: Option<&str>) -> Self {
         let mut request = caller.request(Method::GET, "/events");
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
@@ -36,7 +36,7 @@ impl Listener {
     }
 
     /// The next block as written; `None` at the end of the stream.
-    async fn raw(&mut self) -> Option<String> {
+    pub(crate) async fn raw(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let block = block.to_owned();
@@ -50,7 +50,11 @@ impl Listener {
     }
 
     /// The next event, heartbeats passed over.
-    async fn next(&mut self) -> Block {
+    pub(crate) async fn next(&mut self) -> Block {
+        tokio::time::timeout(NEVER, self.heard()).await.expect("nothing but heartbeats")
+    }
+
+    async fn heard(&mut self) -> Block {
         loop {
             let raw = self.raw().await.expect("the stream ended");
             let field = |name: &str| raw.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
@@ -82,8 +86,12 @@ async fn an_urgent_request_reaches_its_pool_and_nobody_else() {
     let heard = okafor.next().await;
     assert_eq!((heard.event.as_str(), heard.data), ("consultation.changed", changed(&heart, 1, "urgent")));
     assert_eq!(hers.next().await.data, changed(&own, 1, "routine"), "a patient hears of their own alone");
-    assert_eq!(all.next().await.data, changed(&skin, 1, "urgent"));
-    assert_eq!(all.next().await.data, changed(&heart, 1, "urgent"));
+    for (id, pool) in [(&skin, "dermatology"), (&heart, "cardiology")] {
+        let mut told = all.next().await.data;
+        let audience = told.as_object_mut().unwrap().remove("audience").unwrap();
+        assert_eq!(told, changed(id, 1, "urgent"));
+        assert_eq!(audience["pools"], json!([pool]), "a machine hears for whom it is");
+    }
 }
 
 #[tokio::test]
@@ -208,6 +216,7 @@ async fn a_stop_ends_the_streams() {
     let clinic = Clinic::open().await;
     let mut listener = Listener::of(&clinic.sign_in(OKAFOR).await, None).await;
     clinic.running.stop().await;
+    assert_eq!(listener.raw().await.unwrap(), ": the server stops\nretry: 2000");
     assert_eq!(listener.raw().await, None);
 }
 
@@ -219,6 +228,20 @@ async fn a_stream_ends_with_its_token() {
     clinic.pass(12 * 3600 - 1);
     let mut listener = Listener::of(&okafor, None).await;
     assert_eq!(listener.raw().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let clinic = Clinic::with(|config| config.heartbeat = Duration::from_millis(20)).await;
+    let (okafor, other) = (clinic.sign_in(OKAFOR).await, clinic.sign_in(OKAFOR).await);
+    let (mut listener, mut stays) = (Listener::of(&okafor, None).await, Listener::of(&other, None).await);
+    let mut machine = Listener::of(&clinic.machine(), None).await;
+    assert_eq!(okafor.delete("/session").await.status, 204);
+    let end = async { while listener.raw().await.is_some() {} };
+    tokio::time::timeout(NEVER, end).await.expect("it goes on after the session");
+    for _ in 0..3 {
+        assert!(stays.raw().await.is_some() && machine.raw().await.is_some(), "others go on");
+    }
 }
 
 #[tokio::test]

@@ -7,12 +7,29 @@
     clippy::string_slice
 )]
 
+mod access;
 mod authentication;
 mod bad_input;
+mod changes;
+mod clinic;
+mod conversation;
+mod description;
+mod envelope;
+mod escalation;
 mod events;
+mod gateway;
+mod hostile;
 mod idempotency;
+mod issuer;
+mod kiosk;
 mod messages;
+mod mistakes;
+mod original;
+mod program;
+mod quirks;
+mod sign_in_oidc;
 mod start;
 mod support;
+mod trail;
 mod transitions;
 mod visibility;

@@ -4,7 +4,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use chatehr_server::mock::{Seed, StartError, start};
+use chatehr_server::{Seed, StartError, start};
 
 use crate::support::{API_KEY, Clinic, config};
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chatehr_contract::{
-    Appointment, AppointmentId, AppointmentStatus, Consultation, ConsultationId,
+    Appointment, AppointmentId, AppointmentStatus, Availability, Consultation, ConsultationId,
     ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName,
     Physician, Sex, SpecialtyCode, Timestamp, Urgency,
 };
@@ -110,6 +110,7 @@ pub(crate) fn physician(id: &str) -> Physician {
         name: PersonName { family: "Okafor".to_owned(), given: vec!["Ada".to_owned()] },
         specialties: vec![SpecialtyCode::Cardiology],
         on_call: true,
+        availability: Availability::Available,
     }
 }
 

@@ -1,0 +1,244 @@
+//! The embedded ChatEHR: the store, the rules, the seals.
+//!
+//! Promises: each call is decided by the access table and the life cycle, done whole or not at all, and written into
+//! the audit log in the same transaction; a refusal is written down too. Refuses: doing what cannot be written down.
+
+mod appointments;
+mod changes;
+mod consultations;
+mod directory;
+mod escalating;
+mod kiosk;
+mod messages;
+mod oversight;
+mod sign_in;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chatehr_contract::{
+    Timestamp,
+    access::{Access, Action, Relation, decide},
+};
+
+pub(crate) use self::{
+    consultations::as_seen, directory::specialties, escalating::escalate_when_due, messages::other_side,
+};
+use crate::{
+    escalation::EscalationPolicy,
+    events::Listening,
+    identity::{Actor, Person, digest},
+    op::{Op, Outcome},
+    policy::SignedPolicy,
+    problem::Problem,
+    provider::{Call, Condition, Provider},
+    sealing::Seals,
+    sources::Sources,
+    store::{Store, StoreError, Tx},
+    trail::Note,
+};
+
+/// What works beyond the original, always.
+const FEATURES: &[&str] = &[
+    "events",
+    "changes",
+    "idempotency",
+    "etag",
+    "acknowledge",
+    "decline",
+    "handoff",
+    "escalation",
+    "receipts",
+    "directory",
+    "kiosk",
+    "policy",
+    "appointment-response",
+    "attachments",
+    "keys",
+    "anchors",
+    "on-behalf-of",
+];
+
+/// Stands for the store, its rules and its seals. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Embedded(Arc<Parts>);
+
+/// The parts of an [`Embedded`].
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) seals: Seals,
+    pub(crate) sources: Sources,
+    pub(crate) escalation: EscalationPolicy,
+    pub(crate) policy: SignedPolicy,
+    /// Whether a machine may sign a person in as a test account.
+    pub(crate) test_sign_in: bool,
+}
+
+/// One call at work: what it asks, inside its transaction.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    app: &'a Parts,
+    tx: &'a Tx<'a>,
+    call: &'a Call,
+}
+
+impl Embedded {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[async_trait]
+impl Provider for Embedded {
+    async fn perform(&self, mut call: Call) -> Result<Outcome, Problem> {
+        let app = Arc::clone(&self.0);
+        self.0
+            .store
+            .run(move |tx| {
+                know_specialties(tx, &mut call.actor)?;
+                let here = Here { app: &app, tx, call: &call };
+                // The refusal is written down, although what was refused is undone.
+                let mut result = tx.whole(|tx| tx.once(&call, |_| here.perform()));
+                if let Err(Problem::WrongBirthDate(fingerprint)) = &result {
+                    tx.miss_kiosk_code(fingerprint)?;
+                    result = Err(Problem::SignInRefused);
+                }
+                tx.note(&Note::of(&call, &result))?;
+                Ok(result)
+            })
+            .await?
+    }
+
+    async fn session(&self, token: &str, now: Timestamp) -> Result<Option<(Person, Timestamp)>, Problem> {
+        let hash = digest(token);
+        self.0.store.run(move |tx| Ok(tx.session(&hash, now)?)).await
+    }
+
+    async fn listen(&self, last: Option<&str>) -> Result<Listening, Problem> {
+        let (app, last) = (Arc::clone(&self.0), last.map(str::to_owned));
+        tokio::task::spawn_blocking(move || app.store.listen(last.as_deref()))
+            .await
+            .map_err(|_| StoreError::CutOff)?
+            .map_err(Problem::from)
+    }
+
+    async fn note(&self, note: Note) -> Result<(), Problem> {
+        self.0.store.run(move |tx| Ok(tx.note(&note)?)).await
+    }
+
+    async fn condition(&self) -> Condition {
+        let sound = self.0.store.run(|tx| Ok(tx.is_sound()?)).await.is_ok_and(|sound| sound);
+        let mut features = FEATURES.to_vec();
+        if self.0.test_sign_in {
+            features.push("test-sign-in");
+        }
+        Condition { sound, features }
+    }
+}
+
+/// A physician whose token names no specialty has those of the directory.
+fn know_specialties(tx: &Tx<'_>, actor: &mut Actor) -> Result<(), StoreError> {
+    if actor.physician().is_none_or(|me| !me.specialties.is_empty()) {
+        return Ok(());
+    }
+    let Actor::Person(me) = actor else { return Ok(()) };
+    if let Some(known) = tx.physician(me.id.as_str())? {
+        me.specialties = known.specialties;
+    }
+    Ok(())
+}
+
+impl Here<'_> {
+    fn perform(self) -> Result<Outcome, Problem> {
+        match &self.call.op {
+            Op::ListConsultations(filter) => self.list_consultations(filter),
+            Op::ReadConsultation(id) => self.read_consultation(id),
+            Op::CreateConsultation(new) => self.create_consultation(new),
+            Op::UpdateConsultation(id, update) => self.update_consultation(id, update),
+            Op::Acknowledge(id) => self.acknowledge(id),
+            Op::Decline(id, decline) => self.decline(id, decline),
+            Op::HandOff(id, handoff) => self.hand_off(id, handoff),
+            Op::ListAppointments(filter) => self.list_appointments(filter),
+            Op::CreateAppointment(new) => self.create_appointment(new),
+            Op::UpdateAppointment(id, update) => self.update_appointment(id, update),
+            Op::Respond(id, response) => self.respond(id, response),
+            Op::ListMessages(filter) => self.list_messages(filter),
+            Op::CreateMessage(new) => self.create_message(new),
+            Op::MarkRead(id, read) => self.mark_read(id, read),
+            Op::ReadKey(id) => self.read_key(id),
+            Op::CreateAttachment(id, bytes) => self.create_attachment(id, bytes),
+            Op::ReadAttachment(id) => self.read_attachment(id),
+            Op::SearchPatients { words, limit } => self.search_patients(words.as_deref(), *limit),
+            Op::ReadPatient(id) => self.read_patient(id),
+            Op::ListPhysicians(specialty) => self.list_physicians(specialty.as_ref()),
+            Op::ReadPhysician(id) => self.read_physician(id),
+            Op::UpdateAvailability(update) => self.update_availability(update),
+            Op::ListSpecialties => self.list_specialties(),
+            Op::CreateKioskCode(new) => self.create_kiosk_code(new),
+            Op::CreateKioskSession(new) => self.create_kiosk_session(new),
+            Op::ReadSession => self.read_session(),
+            Op::EndSession => self.end_session(),
+            Op::ReadPolicy => self.read_policy(),
+            Op::KeepAnchor(anchor) => self.keep_anchor(anchor),
+            Op::ListChanges { since, limit } => self.list_changes(since.as_deref(), *limit),
+            Op::ListAccounts => self.list_accounts(),
+            Op::TestSignIn { code } => self.test_sign_in(code),
+        }
+    }
+
+    /// What the access table says of this call to a record in this relation.
+    fn allow(self, relation: Relation) -> Result<(), Problem> {
+        allow(self.call, relation)
+    }
+}
+
+/// What the access table says of a call to a record in this relation.
+pub(crate) fn allow(call: &Call, relation: Relation) -> Result<(), Problem> {
+    let action = call.op.action();
+    match decide(action, call.actor.party(), relation) {
+        Access::Granted => Ok(()),
+        Access::WithReason if call.reason.is_some() => Ok(()),
+        Access::WithReason => Err(Problem::Forbidden(
+            "This needs a reason, in the header Break-Glass-Reason; it goes on record.",
+        )),
+        Access::Refused => Err(Problem::Forbidden(refusal(action))),
+        Access::Hidden => Err(Problem::NotFound),
+    }
+}
+
+/// A refusal in words.
+const fn refusal(action: Action) -> &'static str {
+    match action {
+        Action::ConsultationCreate => "A patient may ask for themselves alone.",
+        Action::ConsultationUpdate => "Only a physician may change a consultation.",
+        Action::ConsultationAcknowledge => "Only a physician may acknowledge a request.",
+        Action::ConsultationDecline => "Only a physician may decline.",
+        Action::ConsultationHandoff => "Only the physician in charge may hand a consultation off.",
+        Action::AppointmentCreate | Action::AppointmentUpdate => {
+            "Appointments are made by the physician whose time it is, or by staff."
+        }
+        Action::AppointmentRespond => "Only the patient answers for the patient.",
+        Action::MessageList
+        | Action::MessageCreate
+        | Action::MessageReceipt
+        | Action::KeyRead
+        | Action::AttachmentCreate
+        | Action::AttachmentRead => {
+            "Only the patient and the physician in charge take part in this conversation."
+        }
+        Action::KioskCodeCreate => "A kiosk code is made by staff.",
+        Action::KioskSessionCreate | Action::AccountList | Action::TestSignIn => {
+            "Sign-in needs the API key of a machine."
+        }
+        Action::AnchorCreate => "A workstation's log is anchored by staff.",
+        _ => "This is not for this role.",
+    }
+}
