@@ -19,9 +19,12 @@
     reason = "a command-line program speaks on the terminal"
 )]
 
+mod bench;
+mod contract_check;
 mod front_end;
 mod lint;
 mod packages;
+mod provider;
 mod run;
 mod step;
 mod test;
@@ -38,8 +41,10 @@ cargo xtask <command>
 
   run        build everything, start a demonstration server and open the window
   test       every test, with the journey through the real windows; ends with one line of figures
+  contract   ask the server whatever its own description allows, and hold it to that
   lint       formatting, clippy, licences and a few checks of our own
   windows    check that everything compiles for Windows
+  bench      our figures beside another's, measured on this machine: bench gateway
   front-end  build the two front ends alone, so that cargo can build the windows that embed them
 
 cargo xtask <command> --help tells more.";
@@ -61,6 +66,16 @@ cargo xtask test
 Builds everything, then runs all tests in a private desktop session (display, keyring, notifications), and the
 journey through the real windows. The last line is `N passed, N failed`.";
 
+const CONTRACT: &str = "\
+cargo xtask contract [--quick | --cases N]
+
+Starts a demonstration clinic and has schemathesis (from PyPI, in target/contract) ask both surfaces whatever their
+OpenAPI descriptions allow and what they forbid, as a physician, a patient, an administrator and a machine. Each answer
+must be what the description says. Reports are left in target/contract.
+
+  --quick     the two minutes that are part of `cargo xtask test`, the same questions every time
+  --cases N   so many for each route of each surface, shared among the four callers (1000)";
+
 const LINT: &str = "\
 cargo xtask lint [--deny]
 
@@ -71,6 +86,18 @@ const WINDOWS: &str = "\
 cargo xtask windows
 
 Checks that the windows and the server compile for x86_64-pc-windows-gnu, with MinGW from this system.";
+
+const BENCH: &str = "\
+cargo xtask bench gateway [--pairs N] [--quick] [--noise]
+
+The gateway beside one written with Express (benches/peers/gateway): both are first seen to do the same work on the
+same records, then run in turn. Prints the median of the pairs' ratios with least and most, beside the aims, and
+writes it to target/bench/gateway.md. Needs Node 20 with npm, taskset and two processors that do nothing else: servers
+run on processor 0, the load generator on processor 1.
+
+  --pairs N    pairs of runs in each scenario (11)
+  --quick      3 pairs of shorter runs: to see that it works, not to quote
+  --noise      the Express one against itself: how far from 1 this machine alone puts a ratio";
 
 const FRONT_END: &str = "\
 cargo xtask front-end
@@ -85,13 +112,21 @@ fn main() -> ExitCode {
     let outcome = match command {
         "run" if help => say(RUN),
         "test" if help => say(TEST),
+        "contract" if help => say(CONTRACT),
         "lint" if help => say(LINT),
         "windows" if help => say(WINDOWS),
+        "bench" if help => say(BENCH),
         "front-end" if help => say(FRONT_END),
         "run" => allow(flags, &["--kiosk", "--headless", "--release"], RUN).and_then(|()| run::run(flags)),
         "test" => allow(flags, &[], TEST).and_then(|()| test::test()),
+        "contract" if flags == ["--quick"] => contract_check::quick(),
+        "contract" => cases(flags).and_then(contract_check::contract),
         "lint" => allow(flags, &["--deny"], LINT).and_then(|()| lint::lint(flags)),
         "windows" => allow(flags, &[], WINDOWS).and_then(|()| windows::check()),
+        "bench" => match flags.split_first() {
+            Some((&"gateway", flags)) => bench::gateway(flags),
+            _ => Err(chatehr_journey::Failure::new(BENCH)),
+        },
         "front-end" => allow(flags, &[], FRONT_END).and_then(|()| front_end::build()),
         "" | "help" | "--help" | "-h" => say(HELP),
         other => Err(chatehr_journey::Failure::new(format!("there is no command {other}\n\n{HELP}"))),
@@ -102,6 +137,17 @@ fn main() -> ExitCode {
             eprintln!("\n{failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `--cases N`, or the thousand.
+fn cases(flags: &[&str]) -> Outcome<u32> {
+    match flags {
+        [] => Ok(1000),
+        ["--cases", number] => number.parse().ok().filter(|cases| *cases > 0).ok_or_else(|| {
+            chatehr_journey::Failure::new(format!("{number} is no number of cases\n\n{CONTRACT}"))
+        }),
+        _ => allow(flags, &[], CONTRACT).map(|()| 0),
     }
 }
 

@@ -36,6 +36,9 @@ pub(crate) const SESSION: &[&str] = &[
     "xvfb",
 ];
 
+/// To ask the server whatever its description allows.
+pub(crate) const CONTRACT: &[&str] = &["python3", "python3-venv"];
+
 /// To compile for Windows from here.
 pub(crate) const WINDOWS: &[&str] = &["g++-mingw-w64-x86-64", "gcc-mingw-w64-x86-64", "nasm"];
 
@@ -95,13 +98,21 @@ fn other_linux(packages: &[&str]) -> Outcome<()> {
     let programs = chatehr_journey::SESSION_PROGRAMS.iter().all(|(program, _)| on_path(program).is_some());
     let mingw = on_path("x86_64-w64-mingw32-g++").is_some() && on_path("nasm").is_some();
     let needs = |list: &[&str]| packages.iter().any(|package| list.contains(package));
-    if (needs(BUILD) && !built_with) || (needs(SESSION) && !programs) || (needs(WINDOWS) && !mingw) {
+    let python = on_path("python3").is_some();
+    if (needs(CONTRACT) && !python)
+        || (needs(BUILD) && !built_with)
+        || (needs(SESSION) && !programs)
+        || (needs(WINDOWS) && !mingw)
+    {
         return Err(Failure::new(words(packages)));
     }
     Ok(())
 }
 
 fn elsewhere(packages: &[&str]) -> Outcome<()> {
+    if packages.iter().any(|package| CONTRACT.contains(package)) {
+        return if on_path("python3").is_some() { Ok(()) } else { Err(Failure::new("Python 3 is needed.")) };
+    }
     if packages.iter().any(|package| SESSION.contains(package)) {
         return Err(Failure::new(
             "The private desktop session needs Linux. Elsewhere: `cargo xtask run` and `cargo test --workspace`.",
@@ -124,6 +135,9 @@ fn words(packages: &[&str]) -> String {
             "\n  - Xvfb, openbox, dbus, gnome-keyring, secret-tool, dunst, WebKitWebDriver, xprop, xdotool, ImageMagick\n  - the fonts Inter and Noto Sans",
         );
     }
+    if packages.iter().any(|package| CONTRACT.contains(package)) {
+        text.push_str("\n  - Python 3 with its venv module");
+    }
     if packages.iter().any(|package| WINDOWS.contains(package)) {
         text.push_str("\n  - MinGW-w64 for x86-64 (gcc, g++) and nasm");
     }
@@ -132,13 +146,13 @@ fn words(packages: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILD, SESSION, WINDOWS, words};
+    use super::{BUILD, CONTRACT, SESSION, WINDOWS, words};
 
     #[test]
     fn what_is_needed_is_told_in_words() {
-        let all: Vec<&str> = [BUILD, SESSION, WINDOWS].concat();
+        let all: Vec<&str> = [BUILD, CONTRACT, SESSION, WINDOWS].concat();
         let text = words(&all);
-        for name in ["WebKitGTK 4.1", "gnome-keyring", "MinGW"] {
+        for name in ["WebKitGTK 4.1", "gnome-keyring", "Python 3", "MinGW"] {
             assert!(text.contains(name), "{name}");
         }
         assert!(!words(BUILD).contains("Xvfb"));

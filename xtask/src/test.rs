@@ -9,7 +9,7 @@ use std::{
 use chatehr_journey::{Failure, Places, Session};
 
 use crate::{
-    Outcome, packages, run,
+    Outcome, contract_check, packages, provider, run,
     step::{cargo, step, target},
 };
 
@@ -42,6 +42,7 @@ pub(crate) fn test() -> Outcome<()> {
 
 fn all(figures: &mut Figures) -> Outcome<()> {
     run::build(false)?;
+    let provider = provider::installed()?;
     let session =
         step("private desktop session", || Session::start(&Places::below(&target(), "debug").session))?;
     let runs: [(&str, &[&str]); 4] = [
@@ -71,7 +72,16 @@ fn all(figures: &mut Figures) -> Outcome<()> {
         session.enter(&mut command);
         // A snapshot that differs is a failure here, never a new file.
         command.env("CHATEHR_TEST_KEYRING", "1").env("INSTA_UPDATE", "no");
+        command.env("CHATEHR_TEST_OIDC", &provider);
         step(name, || count(&mut command, figures))?;
+    }
+    // One test, whatever it asked: it keeps its description's word or it does not.
+    match step("the contract", contract_check::quick) {
+        Ok(()) => figures.passed += 1,
+        Err(why) => {
+            eprintln!("\n{why}");
+            figures.failed += 1;
+        }
     }
     Ok(())
 }
