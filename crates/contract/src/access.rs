@@ -99,8 +99,8 @@ actions! {
     ConsultationList = "consultation.list":               [Y,   Y,      Y,   Y,   Y,     Y,     Y];
     /// One consultation.
     ConsultationRead = "consultation.read":               [Y,   H,      Y,   Y,   H,     Y,     Y];
-    /// Ask for one. A patient asks for themselves.
-    ConsultationCreate = "consultation.create":           [Y,   N,      Y,   Y,   Y,     Y,     Y];
+    /// Ask for one. A patient asks for themselves, a physician for patients whom they treat or might.
+    ConsultationCreate = "consultation.create":           [Y,   N,      Y,   Y,   N,     Y,     Y];
     /// Move it on: accept, release, start, complete, cancel.
     ConsultationUpdate = "consultation.update":           [N,   H,      Y,   Y,   H,     Y,     Y];
     /// Say that it has been seen.
@@ -111,7 +111,7 @@ actions! {
     ConsultationHandoff = "consultation.handoff":         [N,   H,      Y,   N,   H,     Y,     N];
     /// A list of appointments, of those that may be seen.
     AppointmentList = "appointment.list":                 [Y,   Y,      Y,   Y,   Y,     Y,     Y];
-    /// Make one. A physician gives their own time.
+    /// Make one. A physician gives their own time, to patients whom they treat or might.
     AppointmentCreate = "appointment.create":             [N,   N,      Y,   Y,   N,     Y,     Y];
     /// Change one.
     AppointmentUpdate = "appointment.update":             [N,   H,      Y,   Y,   H,     Y,     Y];
@@ -159,6 +159,20 @@ actions! {
     AccountList = "account.list":                         [N,   N,      N,   N,   N,     N,     Y];
     /// Sign in as one of them.
     TestSignIn = "session.test_sign_in":                  [N,   N,      N,   N,   N,     N,     Y];
+}
+
+/// What a machine may that signs people in and nothing else: a kiosk, a sign-in screen. All other machines speak for
+/// everybody, as a gateway does.
+pub const fn signs_in_only(action: Action) -> bool {
+    matches!(
+        action,
+        Action::KioskSessionCreate
+            | Action::SessionRead
+            | Action::SpecialtyList
+            | Action::PolicyRead
+            | Action::AccountList
+            | Action::TestSignIn
+    )
 }
 
 /// Whether `party` may do `action` to a record that it stands in `relation` to.

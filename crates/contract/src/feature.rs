@@ -238,7 +238,8 @@ impl fmt::Debug for NewKioskSession {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewAnchor {
-    /// Which workstation's, 1 to 128 characters.
+    /// Which workstation's, 1 to 128 characters. It is kept and signed with the person's id before it, because each
+    /// person has a log of their own there.
     #[cfg_attr(
         feature = "openapi",
         schema(min_length = 1, max_length = 128, pattern = r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")

@@ -35,7 +35,7 @@ pub use record::{
 };
 pub use request::{
     ConsultationUpdate, Decline, InvalidField, MAX_DESCRIPTION_CHARS, MAX_ID_CHARS, MAX_MESSAGE_CHARS,
-    MAX_METADATA_BYTES, MAX_REASON_CHARS, NewConsultation, NewMessage, check_id,
+    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_REASON_CHARS, NewConsultation, NewMessage, check_id,
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use view::*;

@@ -106,6 +106,9 @@ pub struct Escalation {
     /// When they said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_at: Option<Timestamp>,
+    /// Whether having been seen has already given more time. It does so once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extended: bool,
 }
 
 /// Where a request that waits stands.

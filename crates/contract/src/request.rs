@@ -19,6 +19,10 @@ pub const MAX_REASON_CHARS: usize = 500;
 /// Largest metadata, in bytes of its JSON.
 pub const MAX_METADATA_BYTES: usize = 4 * 1024;
 
+/// Deepest metadata, in levels. A list of records stands a few levels above it, and a reader that bounds its depth must
+/// not be kept from all of them by one.
+pub const MAX_METADATA_DEPTH: usize = 8;
+
 /// Metadata keys that only a server writes.
 const RESERVED_KEYS: &[&str] = &[
     "escalation",
@@ -257,10 +261,22 @@ pub(crate) fn check_text(problems: &mut Vec<InvalidField>, path: &str, text: &st
     }
 }
 
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(depth).max().unwrap_or(0).saturating_add(1),
+        Value::Object(fields) => fields.values().map(depth).max().unwrap_or(0).saturating_add(1),
+        _ => 0,
+    }
+}
+
 fn check_metadata(problems: &mut Vec<InvalidField>, metadata: &Map<String, Value>) {
     let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
     if bytes > MAX_METADATA_BYTES {
         problems.push(InvalidField::new("metadata", "must be at most 4 KiB"));
+    }
+    if metadata.values().any(|value| depth(value) >= MAX_METADATA_DEPTH) {
+        problems
+            .push(InvalidField::new("metadata", format!("must be at most {MAX_METADATA_DEPTH} levels deep")));
     }
     for key in metadata.keys().filter(|key| RESERVED_KEYS.contains(&key.as_str())) {
         problems.push(InvalidField::new("metadata", format!("key {key} is written by the server alone")));
@@ -355,6 +371,16 @@ mod tests {
         request.urgency = Urgency::from("whenever");
         let paths: Vec<_> = request.problems().into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["specialty", "urgency", "description"]);
+    }
+
+    #[test]
+    fn metadata_that_would_keep_a_reader_from_everything_beside_it_is_refused() {
+        let mut request = request("cough");
+        let nested = |levels| (0..levels).fold(Value::from(1), |inner, _| Value::Array(vec![inner]));
+        request.metadata.insert("a".to_owned(), nested(MAX_METADATA_DEPTH - 1));
+        assert!(request.problems().is_empty());
+        request.metadata.insert("a".to_owned(), nested(MAX_METADATA_DEPTH));
+        assert_eq!(request.problems().len(), 1);
     }
 
     #[test]

@@ -16,15 +16,26 @@ use crate::{
 /// For whom a gateway asks: a person as JSON in base64url. Believed of a machine alone.
 pub(crate) const ON_BEHALF_OF: &str = "x-chatehr-on-behalf-of";
 
+/// A machine that has a key.
+#[derive(Clone)]
+pub struct Machine {
+    /// Its name in the audit log.
+    pub name: String,
+    /// SHA-256 of its key.
+    pub key: [u8; 32],
+    /// Whether it speaks for everybody, as a gateway does; otherwise it signs people in and nothing else.
+    pub gateway: bool,
+}
+
 /// Lets in who proves who they are.
 pub(crate) struct Gate {
-    machines: Vec<(String, [u8; 32])>,
+    machines: Vec<Machine>,
     verifier: Option<Verifier>,
 }
 
 impl Gate {
-    /// Machines by name, with the digest of each one's key.
-    pub(crate) const fn new(machines: Vec<(String, [u8; 32])>, verifier: Option<Verifier>) -> Self {
+    /// These machines, and the people of this provider.
+    pub(crate) const fn new(machines: Vec<Machine>, verifier: Option<Verifier>) -> Self {
         Self { machines, verifier }
     }
 
@@ -43,21 +54,26 @@ impl Gate {
             .map(|(_, token)| token.trim())
             .filter(|token| !token.is_empty())
             .ok_or(Problem::Unauthorized)?;
-        let caller = |actor, ends| Caller { actor, ends, token: Token(token.into()) };
+        let caller = |actor, ends| Caller { actor, ends, token: Token(token.into()), signs_in_only: false };
         let hash = digest(token);
         // Every key is compared, so that time does not tell which machines there are.
         let mut machine = None;
-        for (name, key) in &self.machines {
-            if same(&hash, key) {
-                machine = Some(name);
+        for known in &self.machines {
+            if same(&hash, &known.key) {
+                machine = Some(known);
             }
         }
-        if let Some(name) = machine {
+        if let Some(Machine { name, gateway, .. }) = machine {
             let actor = match headers.get(ON_BEHALF_OF) {
-                Some(person) => Actor::Person(on_behalf_of(person.as_bytes())?),
+                Some(person) if *gateway => Actor::Person(Person {
+                    // Which gateway it was stands in the log, beside the person.
+                    via: Some(name.clone()),
+                    ..on_behalf_of(person.as_bytes())?
+                }),
+                Some(_) => return Err(Problem::Unauthorized),
                 None => Actor::Machine(name.clone()),
             };
-            return Ok(caller(actor, None));
+            return Ok(Caller { signs_in_only: !gateway, ..caller(actor, None) });
         }
         if let Some(verifier) = self.verifier.as_ref().filter(|_| is_jwt(token)) {
             let identity = verifier.check(token).await.map_err(|error| match error {
@@ -89,6 +105,7 @@ fn person(identity: Identity) -> Person {
         role: identity.role,
         specialties: identity.specialties,
         session: identity.session,
+        via: None,
     }
 }
 

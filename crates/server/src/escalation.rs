@@ -163,7 +163,11 @@ pub(crate) fn acknowledge(record: &mut Consultation, me: &PersonId, callable: Ca
     escalation.target_id = Some(me.clone());
     escalation.acknowledged_by = Some(me.clone());
     escalation.acknowledged_at = Some(now);
-    escalation.ack_due_at = now.plus_seconds(callable.seconds(record).unwrap_or(0));
+    // Once: two who only ever acknowledge must not hold a request back from everybody else.
+    if !escalation.extended {
+        escalation.extended = true;
+        escalation.ack_due_at = now.plus_seconds(callable.seconds(record).unwrap_or(0));
+    }
     keep(record, &escalation);
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct Person {
     /// The session's name in the audit log; never the token.
     #[serde(default)]
     pub(crate) session: Option<String>,
+    /// The gateway that vouches for them, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) via: Option<String>,
 }
 
 /// Who makes a request.

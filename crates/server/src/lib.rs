@@ -44,6 +44,7 @@ mod trail;
 mod upstream;
 mod visibility;
 
+pub use authenticate::Machine;
 pub use escalation::EscalationPolicy;
 pub use faults::{Faults, Settings as FaultSettings};
 pub use listen::Limits;

@@ -11,6 +11,12 @@ use crate::{
     identity::{Actor, Person},
 };
 
+/// Entries that a history takes before nothing but an end is added: more than any care needs, and a bound to what a
+/// record can weigh in every list that it stands in.
+pub(crate) const MAX_HISTORY: usize = 200;
+/// Characters of all notes and reasons in a history.
+const MAX_NOTES: usize = 100_000;
+
 /// Why a change does not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -90,6 +96,10 @@ pub(crate) fn update(
             return Err(Refusal::Forbidden("Only the physician in charge may do this."));
         }
     }
+    if next.is_open() {
+        may_go_on(before)?;
+    }
+    may_add(before, update.notes.as_deref(), "notes")?;
     let owner = match next {
         Pending => None,
         Assigned => Some(
@@ -139,6 +149,8 @@ pub(crate) fn decline(
     if !(before.status == Pending || before.status == Assigned && mine) {
         return Err(Refusal::Conflict("The consultation can no longer be declined."));
     }
+    may_go_on(before)?;
+    may_add(before, Some(reason), "reason")?;
     let mut after = changed(before, now);
     after.status = Pending;
     after.physician_id = None;
@@ -185,6 +197,7 @@ pub(crate) fn acknowledge(
     if acknowledged(before) {
         return Ok(None);
     }
+    may_go_on(before)?;
     let mut after = changed(before, now);
     forget_decline(&mut after, &me.id);
     escalation::acknowledge(&mut after, &me.id, callable, now);
@@ -221,6 +234,8 @@ pub(crate) fn hand_off(
     if handoff.physician_id.is_some() && handoff.physician_id == before.physician_id {
         return Err(Refusal::Invalid(InvalidField::new("physicianId", "has it already")));
     }
+    may_go_on(before)?;
+    may_add(before, Some(&handoff.reason), "reason")?;
     let mut after = changed(before, now);
     after.physician_id.clone_from(&handoff.physician_id);
     if let Some(specialty) = &handoff.specialty {
@@ -296,6 +311,25 @@ fn may_update(named: Option<&PersonId>, actor: &Actor) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the history takes more that is not its end.
+fn may_go_on(before: &Consultation) -> Result<(), Refusal> {
+    if before.history.len() < MAX_HISTORY {
+        return Ok(());
+    }
+    Err(Refusal::Conflict("The consultation has changed too often; it can be completed or cancelled."))
+}
+
+/// Whether the history takes more words.
+fn may_add(before: &Consultation, words: Option<&str>, path: &str) -> Result<(), Refusal> {
+    let Some(words) = words else { return Ok(()) };
+    let there: usize =
+        before.history.iter().filter_map(|entry| entry.note.as_ref()).map(|note| note.chars().count()).sum();
+    if there.saturating_add(words.chars().count()) <= MAX_NOTES {
+        return Ok(());
+    }
+    Err(Refusal::Invalid(InvalidField::new(path, "is more than this consultation's history takes")))
 }
 
 fn changed(before: &Consultation, now: Timestamp) -> Consultation {

@@ -64,6 +64,7 @@ async fn file(embedded: &Embedded, sources: &Sources, n: u32) -> Result<(), Prob
         role: Role::Patient,
         specialties: Vec::new(),
         session: None,
+        via: None,
     });
     let request = NewConsultation {
         patient_id: arrival.patient_id,

@@ -40,6 +40,8 @@ pub(crate) enum Class {
     Write,
     /// Tries to become somebody.
     SignIn,
+    /// Opens a stream of events.
+    Stream,
 }
 
 impl Class {
@@ -49,6 +51,7 @@ impl Class {
             Self::Read => "read",
             Self::Write => "write",
             Self::SignIn => "sign_in",
+            Self::Stream => "stream",
         }
     }
 }
@@ -134,6 +137,8 @@ pub struct RateSettings {
     pub write: ClassRates,
     /// Of [`Class::SignIn`].
     pub sign_in: ClassRates,
+    /// Of [`Class::Stream`]: opening, not what comes over it.
+    pub stream: ClassRates,
 }
 
 impl Default for RateSettings {
@@ -146,6 +151,8 @@ impl Default for RateSettings {
             write: ClassRates { person: Rate::new(240, 60), machine, address },
             // A kiosk's codes are six digits: whoever holds a machine's key must not try them all.
             sign_in: ClassRates { person: sign_in, machine: Rate::new(120, 60), address: sign_in },
+            // Each may replay what was missed, which is much work for one request.
+            stream: ClassRates { person: Rate::new(30, 20), machine: Rate::new(600, 100), address: sign_in },
         }
     }
 }
@@ -196,6 +203,7 @@ pub(crate) struct Rates<C: Clock = DefaultClock> {
     read: ClassBuckets<C>,
     write: ClassBuckets<C>,
     sign_in: ClassBuckets<C>,
+    stream: ClassBuckets<C>,
 }
 
 impl Rates {
@@ -212,6 +220,7 @@ impl<C: Clock + Clone> Rates<C> {
             read: ClassBuckets::new(&settings.read, &clock),
             write: ClassBuckets::new(&settings.write, &clock),
             sign_in: ClassBuckets::new(&settings.sign_in, &clock),
+            stream: ClassBuckets::new(&settings.stream, &clock),
             clock,
         }
     }
@@ -222,6 +231,7 @@ impl<C: Clock + Clone> Rates<C> {
             Class::Read => &self.read,
             Class::Write => &self.write,
             Class::SignIn => &self.sign_in,
+            Class::Stream => &self.stream,
         };
         let buckets = match key {
             Key::Person(_) => &class.person,
@@ -248,7 +258,9 @@ impl<C: Clock + Clone> Rates<C> {
     /// Forgets who has a full bucket, which is what a newcomer has. To be called every minute or so: between two calls,
     /// memory grows with the number of requests at most.
     pub(crate) fn forget_idle(&self) {
-        for buckets in [&self.read, &self.write, &self.sign_in].into_iter().flat_map(ClassBuckets::all) {
+        for buckets in
+            [&self.read, &self.write, &self.sign_in, &self.stream].into_iter().flat_map(ClassBuckets::all)
+        {
             buckets.retain_recent();
             buckets.shrink_to_fit();
         }
@@ -257,7 +269,7 @@ impl<C: Clock + Clone> Rates<C> {
     /// How many buckets are kept.
     #[cfg(test)]
     fn len(&self) -> usize {
-        [&self.read, &self.write, &self.sign_in]
+        [&self.read, &self.write, &self.sign_in, &self.stream]
             .into_iter()
             .flat_map(ClassBuckets::all)
             .map(Buckets::len)
@@ -481,7 +493,7 @@ mod tests {
     fn a_rate_of_zero_still_lets_one_through() {
         let one = Rate::new(0, 0);
         let class = ClassRates { person: one, machine: one, address: one };
-        let settings = RateSettings { read: class, write: class, sign_in: class };
+        let settings = RateSettings { read: class, write: class, sign_in: class, stream: class };
         let rates = Rates::with_clock(&settings, FakeRelativeClock::default());
         assert!(rates.check(Class::Read, &person("p")).allowed);
         let refused = rates.check(Class::Read, &person("p"));
@@ -519,7 +531,7 @@ mod tests {
             let one = Rate::new(rate.0, rate.1);
             let class = ClassRates { person: one, machine: one, address: one };
             let rates = Rates::with_clock(
-                &RateSettings { read: class, write: class, sign_in: class }, clock.clone());
+                &RateSettings { read: class, write: class, sign_in: class, stream: class }, clock.clone());
             let (mut let_through, mut millis) = (0_usize, 0_u64);
             for (wait, asks) in steps {
                 clock.advance(Duration::from_millis(wait));

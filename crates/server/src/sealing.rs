@@ -50,6 +50,11 @@ impl Seals {
         })
     }
 
+    /// The root secret's name, which follows from it.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// What the server signs with: its policy, the heads of workstations' audit logs.
     pub(crate) fn signing_key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.signing_seed)

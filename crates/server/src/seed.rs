@@ -46,7 +46,20 @@ impl FromStr for Seed {
 
 /// Fills a store that holds nothing of a seed yet.
 pub(crate) fn plant(tx: &Tx<'_>, seed: &Seed, seals: &Seals, sources: &Sources) -> Result<(), StartError> {
-    if *seed == Seed::Empty || !tx.is_unseeded()? {
+    let name = match seed {
+        Seed::Demo => "demo",
+        Seed::Empty => "empty",
+        Seed::Large(_) => "large",
+    };
+    let fresh = tx.is_empty()?;
+    let held = tx.mark_once("seeded", if fresh { name } else { "used" })?;
+    if held != name && *seed != Seed::Empty {
+        // Invented people beside real ones, and codes that everybody knows: never.
+        return Err(StartError::Configuration(vec![format!(
+            "--seed {name}: the database was begun without it, and invented records are not put beside others"
+        )]));
+    }
+    if !fresh {
         return Ok(());
     }
     let now = sources.now();

@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     address::TrustedProxies,
-    authenticate::Gate,
+    authenticate::{Gate, Machine},
     embedded::{self, Embedded, escalate_when_due},
     escalation::EscalationPolicy,
     faults::{self, Faults},
@@ -64,8 +64,8 @@ pub struct Config {
     /// The bearer key of machines: sign-in screens, kiosks and gateways. In a gateway it is its own key at the ChatEHR
     /// behind it, and lets nobody in here.
     pub api_key: String,
-    /// More machines by name, each with the SHA-256 of its key.
-    pub machines: Vec<(String, [u8; 32])>,
+    /// More machines, each with a key of its own.
+    pub machines: Vec<Machine>,
     /// The secret that all message keys come from, at least [`MIN_ROOT_SECRET_BYTES`].
     pub root_secret: Vec<u8>,
     /// Whose tokens are believed.
@@ -333,7 +333,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let policy = SignedPolicy::new(config.policy.clone(), seals()?.signing_key())
         .map_err(|error| StartError::Seed(Box::new(error)))?;
 
-    let store = Store::open(config.database.as_deref(), &sources, config.keep_events, config.listener_queue)?;
+    let store = open(&config, &sources).await?;
+    let kid = seals()?.kid().to_owned();
+    if store.run_now::<_, StoreError, _>(|tx| tx.mark_once("kid", &kid))? != kid {
+        return Err(StartError::Configuration(vec![
+            "CHATEHR_ROOT_SECRET is not the one that this database was written with: its messages could not be read"
+                .to_owned(),
+        ]));
+    }
     let provider: Arc<dyn Provider> = if config.mode == Mode::Gateway {
         let url = config.upstream.as_deref().unwrap_or_default();
         let upstream = Upstream::new(upstream::Settings {
@@ -362,6 +369,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             escalation: config.escalation.clone(),
             policy,
             test_sign_in: offers_test_sign_in(&config.seed, address.ip()),
+            probed: std::sync::Mutex::default(),
         });
         if config.live {
             tokio::spawn(live::live(embedded.clone(), sources.clone(), stopping.clone()));
@@ -382,7 +390,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let mut machines = config.machines.clone();
     if config.mode != Mode::Gateway {
-        machines.push(("workstation".to_owned(), digest(&config.api_key)));
+        let key = digest(&config.api_key);
+        machines.push(Machine { name: "workstation".to_owned(), key, gateway: true });
     }
     let clock = sources.clone();
     let verifier = config
@@ -458,6 +467,18 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // A little more than each connection's own.
     let patience = config.limits.drain + Duration::from_secs(2);
     Ok(Running { address, metrics: metrics_address, base, stop, serving, patience })
+}
+
+/// Opens the store, and waits a little for a server before this one to let go of it.
+async fn open(config: &Config, sources: &Sources) -> Result<Store, StoreError> {
+    let file = config.database.as_deref();
+    for _ in 0..50 {
+        match Store::open(file, sources, config.keep_events, config.listener_queue) {
+            Err(StoreError::InUse) => tokio::time::sleep(Duration::from_millis(100)).await,
+            opened => return opened,
+        }
+    }
+    Err(StoreError::InUse)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

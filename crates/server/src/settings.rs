@@ -7,6 +7,7 @@ use chatehr_token::ClaimNames;
 use serde_json::Value;
 
 use crate::{
+    authenticate::Machine,
     escalation::EscalationPolicy,
     policy::Policy,
     rate::Rate,
@@ -24,7 +25,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     (
         "CHATEHR_MACHINES",
-        "more machines with keys of their own, `name=SHA-256 of the key in hex`, separated by commas",
+        "more machines with keys of their own, `name=SHA-256 of the key in hex`, separated by commas: kiosks and sign-in screens, which sign people in and do nothing else. `name:gateway=...` speaks for everybody",
         "none",
     ),
     (
@@ -164,6 +165,9 @@ impl Settings {
         config.trusted_proxies = self.text("CHATEHR_TRUSTED_PROXIES");
         if let Some(streams) = self.parsed("CHATEHR_STREAMS", "must be a number") {
             config.streams_per_person = streams;
+            if streams == 0 {
+                self.problems.push("CHATEHR_STREAMS must be at least 1".to_owned());
+            }
         }
         if let Some(rate) = self.rate("CHATEHR_RATE_READ") {
             config.rates.read.person = rate;
@@ -193,18 +197,9 @@ impl Settings {
                 Err(why) => self.problems.push(format!("CHATEHR_POLICY {why}")),
             }
         }
-        let loopback = config.listen.ip().is_loopback() && mode == Mode::Mock;
-        for name in ["CHATEHR_ENABLE_AUDIT", "CHATEHR_ENABLE_ENCRYPTION"] {
-            match self.take(name).as_deref() {
-                None | Some("true") => {}
-                // Accepted as the original's own, and without effect: a mock on this machine keeps both as well.
-                Some("false") if loopback => {}
-                Some("false") => self.problems.push(format!("{name} may be false on a loopback mock alone")),
-                Some(_) => self.problems.push(format!("{name} must be true or false")),
-            }
-        }
+        change(&mut config, &mut self.problems);
+        self.switches(config.listen.ip().is_loopback() && mode == Mode::Mock);
         let mut problems = self.problems;
-        change(&mut config, &mut problems);
         problems.extend(config.problems());
         if problems.is_empty() {
             return Ok(config);
@@ -212,6 +207,18 @@ impl Settings {
         // Perhaps what is missing is there under a name that was mistyped.
         problems.extend(self.strangers);
         Err(problems)
+    }
+
+    /// The original's switches. Accepted on a loopback mock, and without effect: it keeps both as well.
+    fn switches(&mut self, loopback_mock: bool) {
+        for name in ["CHATEHR_ENABLE_AUDIT", "CHATEHR_ENABLE_ENCRYPTION"] {
+            match self.take(name).as_deref() {
+                None | Some("true") => {}
+                Some("false") if loopback_mock => {}
+                Some("false") => self.problems.push(format!("{name} may be false on a loopback mock alone")),
+                Some(_) => self.problems.push(format!("{name} must be true or false")),
+            }
+        }
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
@@ -243,20 +250,23 @@ impl Settings {
         rate
     }
 
-    fn machines(&mut self) -> Vec<(String, [u8; 32])> {
+    fn machines(&mut self) -> Vec<Machine> {
         let Some(text) = self.take("CHATEHR_MACHINES") else { return Vec::new() };
-        let mut machines: Vec<(String, [u8; 32])> = Vec::new();
+        let mut machines: Vec<Machine> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let machine = part.split_once('=').and_then(|(name, hash)| {
                 let hash: [u8; 32] = hex::decode(hash.trim()).ok()?.try_into().ok()?;
-                let name = name.trim();
+                let (name, gateway) = match name.trim().strip_suffix(":gateway") {
+                    Some(name) => (name, true),
+                    None => (name.trim(), false),
+                };
                 (!name.is_empty()
                     && name.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(sign)))
-                .then(|| (name.to_owned(), hash))
+                .then(|| Machine { name: name.to_owned(), key: hash, gateway })
             });
             match machine {
-                Some((name, _))
-                    if name == "workstation" || machines.iter().any(|(other, _)| *other == name) =>
+                Some(Machine { name, .. })
+                    if name == "workstation" || machines.iter().any(|other| other.name == name) =>
                 {
                     self.problems.push(format!("CHATEHR_MACHINES has the name {name} twice"));
                 }

@@ -205,7 +205,7 @@ mod tests {
         prop_oneof![
             1 => Just(Actor::Machine("gateway".to_owned())),
             8 => (select(vec!["x-1", "x-2", ""]), role, pools).prop_map(|(id, role, specialties)| {
-                Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None })
+                Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None, via: None })
             }),
         ]
     }
@@ -271,6 +271,7 @@ mod tests {
                 role: Role::from(role),
                 specialties: Vec::new(),
                 session: None,
+                via: None,
             };
             let actor = Actor::Person(person);
             assert!(!actor.oversees());

@@ -59,7 +59,7 @@ const POOL = `status = 'pending' AND physician_id IS NULL`;
 export function open(file) {
   const db = new Database(file);
   db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL');
+  db.pragma('synchronous = FULL');
   db.pragma('cache_size = -16384');
   db.pragma('temp_store = MEMORY');
   db.exec(SCHEMA);

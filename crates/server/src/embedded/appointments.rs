@@ -24,7 +24,8 @@ impl Here<'_> {
 
     pub(super) fn create_appointment(self, new: &NewAppointment) -> Result<Outcome, Problem> {
         let actor = &self.call.actor;
-        let mine = actor.is(&new.physician_id) || actor.physician().is_none();
+        let mine = actor.physician().is_none()
+            || actor.is(&new.physician_id) && self.may_begin_with(&new.patient_id)?;
         self.allow(if mine { Relation::Own } else { Relation::Other })?;
         if let Some(id) = &new.consultation_id {
             let whose = self.tx.consultation(id)?.filter(|consultation| sees(actor, consultation));

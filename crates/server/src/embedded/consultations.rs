@@ -14,7 +14,7 @@ use crate::{
     life_cycle,
     op::{ConsultationFilter, Outcome},
     problem::Problem,
-    visibility::{consultations_seen_by, could_have_taken, relation, sees},
+    visibility::{consultations_seen_by, could_have_taken, patients_seen_by, relation, sees},
 };
 
 impl Here<'_> {
@@ -35,8 +35,10 @@ impl Here<'_> {
     }
 
     pub(super) fn create_consultation(self, new: &NewConsultation) -> Result<Outcome, Problem> {
-        let whose = match self.call.actor.patient() {
-            Some(me) if me.id != new.patient_id => Relation::Other,
+        let actor = &self.call.actor;
+        let whose = match (actor.patient(), actor.physician()) {
+            (Some(me), _) if me.id != new.patient_id => Relation::Other,
+            (_, Some(_)) if !self.may_begin_with(&new.patient_id)? => Relation::Other,
             _ => Relation::Own,
         };
         self.allow(whose)?;
@@ -132,6 +134,14 @@ impl Here<'_> {
     /// Who asks, a physician: the access table lets nobody else come so far.
     fn me(&self) -> Result<&Person, Problem> {
         self.call.actor.physician().ok_or(Problem::Forbidden("Only a physician may do this."))
+    }
+
+    /// Whether a physician treats this patient or might: making a record of a stranger would open everything else of
+    /// theirs. A directory without anybody knows nothing to say.
+    pub(super) fn may_begin_with(self, patient: &PersonId) -> Result<bool, Problem> {
+        let seen = patients_seen_by(&self.call.actor);
+        Ok(!self.tx.patients(&seen, Some(patient.as_str()), None, 1)?.is_empty()
+            || !self.tx.knows_patients()?)
     }
 
     /// Whom the rules may ask, where they will ask somebody at all.

@@ -53,6 +53,7 @@ impl Here<'_> {
             role: Role::Patient,
             specialties: Vec::new(),
             session: Some(self.app.sources.id()?),
+            via: None,
         };
         self.tx.add_session(&digest(&token), &person, expires_at)?;
         let session = Session {

@@ -15,6 +15,9 @@ use crate::{
     visibility::takes_part,
 };
 
+/// Bytes of all files of one conversation.
+const MAX_ATTACHED_BYTES: u64 = 100 * 1024 * 1024;
+
 impl Here<'_> {
     pub(super) fn list_messages(self, filter: &MessageFilter) -> Result<Outcome, Problem> {
         let place = self.consultation(&filter.consultation)?;
@@ -99,6 +102,13 @@ impl Here<'_> {
         let place = self.consultation(id)?;
         let me = self.me_in(&place)?;
         other_side(me, &place)?;
+        let there = self.tx.attached_bytes(&place.id)?;
+        if there.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) > MAX_ATTACHED_BYTES {
+            return Err(Problem::Conflict {
+                message: "This conversation's files are as much as it takes.",
+                current: None,
+            });
+        }
         let made = self.app.sources.id()?;
         self.tx.add_attachment(&made, &place.id, &me.id, self.call.now, bytes)?;
         let body = json!({ "id": made, "consultationId": place.id, "size": bytes.len() });

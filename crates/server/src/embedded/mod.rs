@@ -13,7 +13,10 @@ mod messages;
 mod oversight;
 mod sign_in;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chatehr_contract::{
@@ -72,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) policy: SignedPolicy,
     /// Whether a machine may sign a person in as a test account.
     pub(crate) test_sign_in: bool,
+    /// When the store was last asked whether it takes what is written, and its answer.
+    pub(crate) probed: Mutex<Option<(Instant, bool)>>,
 }
 
 /// One call at work: what it asks, inside its transaction.
@@ -85,6 +90,20 @@ struct Here<'a> {
 impl Embedded {
     pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// Whether the store takes what is written. Asked at most once a second, however often somebody wants to know.
+    async fn is_sound(&self) -> bool {
+        let known = *self.0.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, sound)) = known
+            && at.elapsed() < Duration::from_secs(1)
+        {
+            return sound;
+        }
+        let now = self.0.sources.now();
+        let sound = self.0.store.is_there() && self.0.store.run(move |tx| Ok(tx.probe(now)?)).await.is_ok();
+        *self.0.probed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), sound));
+        sound
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -135,7 +154,7 @@ impl Provider for Embedded {
     }
 
     async fn condition(&self) -> Condition {
-        let sound = self.0.store.run(|tx| Ok(tx.is_sound()?)).await.is_ok_and(|sound| sound);
+        let sound = self.is_sound().await;
         let mut features = FEATURES.to_vec();
         if self.0.test_sign_in {
             features.push("test-sign-in");
@@ -217,7 +236,9 @@ pub(crate) fn allow(call: &Call, relation: Relation) -> Result<(), Problem> {
 /// A refusal in words.
 const fn refusal(action: Action) -> &'static str {
     match action {
-        Action::ConsultationCreate => "A patient may ask for themselves alone.",
+        Action::ConsultationCreate => {
+            "A patient asks for themselves, a physician for patients whom they treat or might."
+        }
         Action::ConsultationUpdate => "Only a physician may change a consultation.",
         Action::ConsultationAcknowledge => "Only a physician may acknowledge a request.",
         Action::ConsultationDecline => "Only a physician may decline.",

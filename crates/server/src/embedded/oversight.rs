@@ -13,6 +13,9 @@ impl Here<'_> {
 
     pub(super) fn keep_anchor(self, anchor: &NewAnchor) -> Result<Outcome, Problem> {
         self.allow(Relation::Own)?;
+        // Each person's log on a workstation is one of its own, and nobody moves another's.
+        let device_id = format!("{}/{}", self.call.actor.key(), anchor.device_id);
+        let anchor = &NewAnchor { device_id, ..anchor.clone() };
         let kept = self.tx.keep_anchor(anchor, self.app.policy.key(), self.call.now)?;
         Ok(Outcome::of(201, &kept)?)
     }

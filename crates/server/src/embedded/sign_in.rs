@@ -25,7 +25,7 @@ impl Here<'_> {
         let token = BASE64_URL_SAFE_NO_PAD.encode(self.app.sources.bytes::<32>()?);
         let expires_at = self.call.now.plus_seconds(SESSION_HOURS * 3600);
         let Account { id, role, name, specialties, .. } = account;
-        let person = Person { id, role, specialties, session: Some(self.app.sources.id()?) };
+        let person = Person { id, role, specialties, session: Some(self.app.sources.id()?), via: None };
         self.tx.add_session(&digest(&token), &person, expires_at)?;
         let Person { id, role, specialties, .. } = person;
         Ok(Outcome::of(200, &Session { token, expires_at, id, role, name, specialties })?)

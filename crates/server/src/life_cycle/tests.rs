@@ -9,7 +9,7 @@ use crate::escalation::EscalationPolicy;
 
 fn person(id: &str, role: Role) -> Actor {
     let specialties = if role == Role::Physician { vec![SpecialtyCode::Cardiology] } else { Vec::new() };
-    Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None })
+    Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None, via: None })
 }
 
 /// `d-1` to `d-4` are cardiologists, `n-1` is a neurologist.
@@ -213,6 +213,7 @@ fn who_is_asked_and_declines_passes_it_on_at_once() {
         role: Role::Physician,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
+        via: None,
     };
     let first = Person { id: PersonId::new("d-1"), ..second.clone() };
     let unasked = decline(&record, "No", &second, callable, now).unwrap().unwrap();
@@ -242,6 +243,7 @@ fn what_was_acknowledged_and_not_accepted_goes_on() {
         role: Role::Physician,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
+        via: None,
     };
     let at = Timestamp::from_millis(60_000);
     let seen = acknowledge(&record, &me, callable, at).unwrap().unwrap();
@@ -262,6 +264,7 @@ fn a_patient_reads_that_it_was_declined_and_not_what_colleagues_wrote() {
         role: Role::Physician,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
+        via: None,
     };
     let declined = decline(&record, "Not again", &me, callable, Timestamp::from_millis(1)).unwrap().unwrap();
     let shown = serde_json::to_string(&for_the_patient(declined)).unwrap();

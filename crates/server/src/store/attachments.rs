@@ -24,6 +24,14 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Bytes of all files of a consultation.
+    pub(crate) fn attached_bytes(&self, consultation: &ConsultationId) -> Result<u64, StoreError> {
+        self.count(
+            "SELECT coalesce(sum(length(bytes)), 0) FROM attachments WHERE consultation_id = ?1",
+            [consultation.as_str()],
+        )
+    }
+
     /// The consultation it belongs to.
     pub(crate) fn attachment_place(&self, id: &str) -> Result<Option<ConsultationId>, StoreError> {
         Ok(self

@@ -35,6 +35,11 @@ impl Tx<'_> {
         Ok(found)
     }
 
+    /// Whether the directory has anybody.
+    pub(crate) fn knows_patients(&self) -> Result<bool, StoreError> {
+        Ok(self.count("SELECT EXISTS (SELECT 1 FROM patients)", [])? > 0)
+    }
+
     pub(crate) fn physician(&self, id: &str) -> Result<Option<Physician>, StoreError> {
         self.record("SELECT record FROM physicians WHERE id = ?1", [id])
     }

@@ -9,7 +9,8 @@ use super::{StoreError, Tx};
 const TRIES: i64 = 3;
 
 impl Tx<'_> {
-    /// Keeps a code, unless another is in use that reads the same; forgets those that have run out.
+    /// Keeps a code, unless another is in use that reads the same; forgets those that have run out, and the one that the
+    /// patient had before.
     pub(crate) fn add_kiosk_code(
         &self,
         fingerprint: &[u8; 32],
@@ -18,6 +19,9 @@ impl Tx<'_> {
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.sql.prepare_cached("DELETE FROM kiosk_codes WHERE expires_at <= ?1")?.execute([now.millis()])?;
+        self.sql
+            .prepare_cached("DELETE FROM kiosk_codes WHERE patient_id = ?1")?
+            .execute([patient.as_str()])?;
         let added = self
             .sql
             .prepare_cached("INSERT INTO kiosk_codes VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?

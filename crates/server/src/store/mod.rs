@@ -18,11 +18,12 @@ mod trail;
 
 use std::{
     cell::RefCell,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
 use chatehr_audit::LogId;
+use chatehr_contract::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use rusqlite_migration::{M, Migrations};
 use serde::{Serialize, de::DeserializeOwned};
@@ -62,6 +63,9 @@ pub enum StoreError {
     /// Old entries of the audit log cannot be let go.
     #[error("the audit log is not pruned")]
     AuditPrune(#[from] chatehr_audit::PruneError),
+    /// Another server has the file.
+    #[error("another chatehr-server uses this database")]
+    InUse,
     /// No randomness.
     #[error(transparent)]
     Random(#[from] crate::sources::NoRandomness),
@@ -89,6 +93,23 @@ fn keep_private(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Takes the file for this process alone: of two, each would tell its listeners only what it has changed itself.
+fn claim(path: &Path) -> Result<std::fs::File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(name)
+        .map_err(StoreError::File)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(std::fs::TryLockError::Error(error)) => Err(StoreError::File(error)),
+    }
+}
+
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
         Self::Record { line: error.line() }
@@ -106,6 +127,9 @@ struct Inner {
     listeners: broadcast::Sender<Arc<StoredEvent>>,
     epoch: String,
     keep_events: u32,
+    file: Option<PathBuf>,
+    /// Held as long as the file is open; the system lets go of it when the process ends, however it ends.
+    _lock: Option<std::fs::File>,
 }
 
 /// Work in a transaction; what it returns is called when the transaction has ended, with how.
@@ -135,15 +159,17 @@ impl Store {
         keep_events: u32,
         listener_queue: usize,
     ) -> Result<Self, StoreError> {
-        let mut connection = match file {
+        let (mut connection, lock) = match file {
             Some(path) => {
+                let lock = claim(path)?;
                 keep_private(path)?;
-                Connection::open(path)?
+                (Connection::open(path)?, Some(lock))
             }
-            None => Connection::open_in_memory()?,
+            None => (Connection::open_in_memory()?, None),
         };
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        // What was acknowledged is on the disk: with one commit for all who wait, that is one wait for the disk.
+        connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
@@ -160,7 +186,14 @@ impl Store {
             connection.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))?;
         trail::begin(&connection, LogId(sources.bytes()?))?;
         let (listeners, _) = broadcast::channel(listener_queue.max(1));
-        let inner = Arc::new(Inner { connection: Mutex::new(connection), listeners, epoch, keep_events });
+        let inner = Arc::new(Inner {
+            connection: Mutex::new(connection),
+            listeners,
+            epoch,
+            keep_events,
+            file: file.map(Path::to_owned),
+            _lock: lock,
+        });
         let (queue, jobs) = mpsc::channel();
         let worker = Arc::clone(&inner);
         std::thread::Builder::new()
@@ -187,6 +220,11 @@ impl Store {
         });
         self.queue.send(job).map_err(|_| StoreError::CutOff)?;
         answered.await.map_err(|_| StoreError::CutOff)?
+    }
+
+    /// Whether the file is still where it was: one that was deleted takes everything and keeps nothing.
+    pub(crate) fn is_there(&self) -> bool {
+        self.inner.file.as_ref().is_none_or(|file| file.exists())
     }
 
     /// The same on this thread.
@@ -295,15 +333,24 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
-    /// Whether the database still holds nothing of a seed.
-    pub(crate) fn is_unseeded(&self) -> Result<bool, StoreError> {
-        Ok(self.sql.execute("INSERT INTO meta VALUES ('seeded', '1') ON CONFLICT DO NOTHING", [])? == 1)
+    /// What the store is marked with under a name; where it has no mark yet, this one from now on.
+    pub(crate) fn mark_once(&self, name: &str, value: &str) -> Result<String, StoreError> {
+        self.sql.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO NOTHING", [name, value])?;
+        Ok(self.sql.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))?)
     }
 
-    /// Whether the database answers.
-    pub(crate) fn is_sound(&self) -> Result<bool, StoreError> {
-        Ok(self.sql.prepare_cached("SELECT count(*) FROM meta")?.query_row([], |row| row.get::<_, i64>(0))?
-            > 0)
+    /// Whether there is any record yet.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.count("SELECT EXISTS (SELECT 1 FROM consultations UNION ALL SELECT 1 FROM patients)", [])?
+            == 0)
+    }
+
+    /// Writes, to see whether the database takes it.
+    pub(crate) fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.sql
+            .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('probed', ?1)")?
+            .execute([now.to_string()])?;
+        Ok(())
     }
 
     /// Records as they rest, which is how they are sent.

@@ -40,6 +40,7 @@ CREATE TABLE attachments (
     at              INTEGER NOT NULL,
     bytes           BLOB NOT NULL
 ) STRICT;
+CREATE INDEX attachments_by_consultation ON attachments (consultation_id);
 
 -- A code rests as a keyed fingerprint: six digits alone would be guessed from any hash.
 CREATE TABLE kiosk_codes (

@@ -82,7 +82,13 @@ fn entry(note: &Note) -> NewEntry {
         None => (None, Role::from("nobody"), None),
         Some(Actor::Machine(name)) => (Some(name.clone()), Role::from("machine"), None),
         Some(Actor::Person(person)) => {
-            (Some(person.id.to_string()), person.role.clone(), person.session.clone())
+            let session = match (&person.session, &person.via) {
+                (session, None) => session.clone(),
+                (session, Some(gateway)) => {
+                    Some(format!("{gateway}/{}", session.as_deref().unwrap_or(&note.request_id)))
+                }
+            };
+            (Some(person.id.to_string()), person.role.clone(), session)
         }
     };
     // A step that the server takes by itself has neither an address nor a request.

@@ -276,7 +276,13 @@ pub(crate) fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(BREAK_GLASS_REASON) else { return Ok(None) };
     let text = value.to_str().map_err(|_| Problem::field("Break-Glass-Reason", "must be ASCII"))?;
     let text = percent_encoding::percent_decode_str(text.trim()).decode_utf8_lossy();
-    let sound = REASON_CHARS.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    // Words, not marks that nobody sees.
+    let letters = text.chars().filter(|sign| sign.is_alphanumeric()).count();
+    let sound = REASON_CHARS.contains(&text.chars().count())
+        && letters >= *REASON_CHARS.start() / 2
+        && !text.chars().any(|sign| {
+            sign.is_control() || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        });
     if sound {
         Ok(Some(text.into_owned()))
     } else {

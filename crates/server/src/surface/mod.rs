@@ -28,7 +28,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, get, on},
 };
-use chatehr_contract::{Timestamp, access::Action};
+use chatehr_contract::{
+    Timestamp,
+    access::{Action, signs_in_only},
+};
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::sync::watch;
@@ -90,6 +93,8 @@ pub(crate) struct Caller {
     pub(crate) actor: Actor,
     pub(crate) ends: Option<Timestamp>,
     pub(crate) token: Token,
+    /// Whether it is a machine that signs people in and nothing else.
+    pub(crate) signs_in_only: bool,
 }
 
 /// What a request is for.
@@ -270,17 +275,27 @@ async fn decide(
     };
     let class = match target {
         Target::Route(route) => route.class,
-        Target::Events | Target::Nowhere(_) => Class::Read,
+        Target::Events => Class::Stream,
+        Target::Nowhere(_) => Class::Read,
     };
     let key = match &caller.actor {
         Actor::Machine(name) => Key::Machine(name.clone()),
         Actor::Person(person) => Key::Person(person.id.to_string()),
     };
-    if !matches!(target, Target::Events) {
-        limit(app, class, &key, told)?;
-    }
+    limit(app, class, &key, told)?;
     trace.token = Some(caller.token.clone());
     trace.token_end = caller.ends;
+    if caller.signs_in_only {
+        let action = match target {
+            Target::Route(route) => route.action,
+            Target::Events | Target::Nowhere(_) => Action::EventListen,
+        };
+        if !signs_in_only(action) {
+            let note = Note::new(action.as_str(), Some(caller.actor), &trace, Ending::Refused, now);
+            app.provider.note(Note { reason: Some("FORBIDDEN".to_owned()), ..note }).await?;
+            return Err(Problem::Forbidden("This machine's key signs people in, and does nothing else."));
+        }
+    }
     let route = match target {
         Target::Nowhere(true) => return Err(Problem::MethodNotAllowed),
         Target::Nowhere(false) => return Err(Problem::NotFound),

@@ -107,6 +107,8 @@ pub(super) fn list_appointments(asked: &mut Asked) -> Read {
 
 /// Milliseconds from a day's first to its last: both ends of a range belong to it.
 const LAST_OF_DAY: i64 = DAY - 1;
+/// 9999-12-30T00:00:00Z.
+const LATEST: i64 = 253_402_128_000_000;
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -118,6 +120,10 @@ fn bound(params: &mut Params, name: &str, into_day: i64) -> Option<Timestamp> {
     }
     let day =
         (text.len() == "2026-11-23".len()).then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok());
+    // The usual way to write "for ever"; an instant cannot be written that late in every time zone.
+    if text == "9999-12-31" {
+        return Some(Timestamp::from_millis(LATEST));
+    }
     let Some(day) = day.flatten() else {
         params.wrong(name, "must be YYYY-MM-DD or an instant with a time zone");
         return None;

@@ -33,6 +33,9 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// What a stream is told when the server stops: to come back, and not all at once.
 const COME_BACK: &str = ": the server stops\nretry: 2000\n\n";
 
+/// Events that a person may have missed and still be told one by one: more is fetched faster as changes.
+const MOST_MISSED: usize = 20_000;
+
 /// One listener's stream.
 struct Listener {
     actor: Actor,
@@ -68,7 +71,14 @@ pub(super) async fn stream(
         .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
         .filter(|id| !id.is_empty());
     let actor = with_specialties(app, caller.actor, trace).await;
-    let listening = app.provider.listen(last.as_deref()).await?;
+    // Everything that is kept is replayed to a gateway alone; a person who missed so much starts again from nothing.
+    let last = last.filter(|last| last != "oldest" || matches!(actor, Actor::Machine(_)));
+    let mut listening = app.provider.listen(last.as_deref()).await?;
+    if matches!(actor, Actor::Person(_))
+        && listening.missed.as_ref().is_some_and(|missed| missed.len() > MOST_MISSED)
+    {
+        listening.missed = None;
+    }
     let epoch = listening.epoch;
     // Where the stream stands, so that one cut off before its first event can still come back to this place.
     let mut ready = VecDeque::new();

@@ -193,7 +193,7 @@ impl Cast {
             Action::ConsultationCreate => {
                 let patient = match to {
                     To::Own => "patient-2041",
-                    To::Other => "patient-2044",
+                    To::Other => "patient-0000",
                     To::Pool | To::Unknown => return None,
                 };
                 json_to(json!({ "patientId": patient, "specialty": "cardiology", "description": "x" }))

@@ -1,7 +1,7 @@
 //! Features `policy`, `appointment-response`, and machines with keys of their own.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chatehr_server::Policy;
+use chatehr_server::{Machine, Policy};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 
@@ -105,19 +105,45 @@ async fn every_machine_has_a_key_of_its_own() {
     use sha2::{Digest, Sha256};
     let hash = |key: &str| -> [u8; 32] { Sha256::digest(key.as_bytes()).into() };
     let clinic = Clinic::with(|config| {
-        config.machines =
-            vec![("kiosk-1".to_owned(), hash("key of kiosk 1")), ("ward".to_owned(), hash("ward's"))];
+        config.machines = [("gateway-1", "key of gateway 1"), ("ward", "ward's")]
+            .map(|(name, key)| Machine { name: name.to_owned(), key: hash(key), gateway: true })
+            .to_vec();
     })
     .await;
-    for (key, name) in [("key of kiosk 1", "kiosk-1"), ("ward's", "ward")] {
+    for (key, name) in [("key of gateway 1", "gateway-1"), ("ward's", "ward")] {
         assert_eq!(clinic.caller("", key).get("/session").await.json, json!({ "machine": name }));
     }
-    assert_eq!(clinic.caller("", "kiosk-1").get("/session").await.status, 401);
+    assert_eq!(clinic.caller("", "gateway-1").get("/session").await.status, 401);
     // What one has asked once is no answer for another.
     let ask = async |key: &str| {
         let body = json!({ "patientId": "patient-2041", "specialty": "cardiology", "description": "x" });
         let request = clinic.caller("", key).request(reqwest::Method::POST, "/consultations");
         send(request.header("Idempotency-Key", "k").json(&body)).await.json["id"].clone()
     };
-    assert_ne!(ask("key of kiosk 1").await, ask("ward's").await);
+    assert_ne!(ask("key of gateway 1").await, ask("ward's").await);
+}
+
+#[tokio::test]
+async fn a_kiosks_key_signs_people_in_and_does_nothing_else() {
+    use sha2::{Digest, Sha256};
+    let clinic = Clinic::with(|config| {
+        let key = Sha256::digest(b"a kiosk's").into();
+        config.machines = vec![Machine { name: "kiosk-1".to_owned(), key, gateway: false }];
+    })
+    .await;
+    let kiosk = clinic.caller("", "a kiosk's");
+    assert_eq!(kiosk.get("/session").await.json, json!({ "machine": "kiosk-1" }));
+    assert_eq!(kiosk.get("/specialties").await.status, 200);
+    for path in
+        ["/consultations", "/patients", "/changes", "/events", "/messages?consultationId=consultation-3015"]
+    {
+        assert_eq!(kiosk.get(path).await.error(), "FORBIDDEN", "{path}");
+        assert_eq!(kiosk.api().get(path).await.status, 403, "{path}");
+    }
+    let posing = kiosk.on_behalf_of("physician-12", "physician", &["cardiology"]);
+    assert_eq!(posing.get("/consultations").await.status, 401, "it speaks for nobody");
+    let okafor = clinic.sign_in(OKAFOR).await;
+    let code = okafor.post("/kiosk-codes", json!({ "patientId": "patient-2041" })).await.json["code"].clone();
+    let session = json!({ "code": code, "birthDate": "1959-03-14" });
+    assert_eq!(kiosk.post("/kiosk-sessions", session).await.status, 201);
 }

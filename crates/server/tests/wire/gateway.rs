@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chatehr_contract::{ConsultationId, EnvelopeId, PersonId};
 use chatehr_seal::{Binding, MessageKey, open, seal};
-use chatehr_server::{Config, Mode};
+use chatehr_server::{Config, Machine, Mode};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -24,7 +24,8 @@ pub(crate) async fn gateway_to(upstream: String, change: impl FnOnce(&mut Config
     Clinic::with(|config| {
         config.mode = Mode::Gateway;
         config.upstream = Some(upstream);
-        config.machines = vec![("ward".to_owned(), Sha256::digest(WARD_KEY).into())];
+        config.machines =
+            vec![Machine { name: "ward".to_owned(), key: Sha256::digest(WARD_KEY).into(), gateway: true }];
         // Its own secret is no other's.
         config.root_secret = b"the secret of a gateway, 32 bytes and more".to_vec();
         change(config);

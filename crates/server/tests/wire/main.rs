@@ -27,6 +27,7 @@ mod mistakes;
 mod original;
 mod program;
 mod quirks;
+mod siege;
 mod sign_in_oidc;
 mod start;
 mod support;

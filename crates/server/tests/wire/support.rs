@@ -51,7 +51,7 @@ pub(crate) fn config() -> Config {
     let mut config = Config::new("127.0.0.1:0".parse().unwrap(), API_KEY, ROOT_SECRET);
     // Steps of escalation come when a test asks for them, not in between.
     config.escalation_look = std::time::Duration::from_secs(3600);
-    config.rates = RateSettings { read: plenty, write: plenty, sign_in: plenty };
+    config.rates = RateSettings { read: plenty, write: plenty, sign_in: plenty, stream: plenty };
     config
 }
 

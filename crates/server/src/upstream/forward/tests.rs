@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     address::TrustedProxies,
     appointment::{AppointmentUpdate, NewAppointment},
-    authenticate::Gate,
+    authenticate::{Gate, Machine},
     events::Listening,
     identity::digest,
     metrics::Metrics,
@@ -71,8 +71,13 @@ async fn upstream() -> (Arc<Recorder>, Way, watch::Sender<bool>) {
     let (stop, stopping) = watch::channel(false);
     let routes = surface::router(surface::Parts {
         provider: Arc::<Recorder>::clone(&recorder),
-        gate: Gate::new(vec![("gateway".to_owned(), digest(KEY))], None),
-        rates: Arc::new(Rates::new(&RateSettings { read: plenty, write: plenty, sign_in: plenty })),
+        gate: Gate::new(vec![Machine { name: "gateway".to_owned(), key: digest(KEY), gateway: true }], None),
+        rates: Arc::new(Rates::new(&RateSettings {
+            read: plenty,
+            write: plenty,
+            sign_in: plenty,
+            stream: plenty,
+        })),
         streams: Streams::new(1),
         proxies: TrustedProxies::parse("127.0.0.1").unwrap(),
         metrics: Metrics::new(),
@@ -97,6 +102,7 @@ fn call(op: Op) -> Call {
         role: Role::Physician,
         specialties: vec![SpecialtyCode::Cardiology, SpecialtyCode::PrimaryCare],
         session: Some("session-1".to_owned()),
+        via: None,
     };
     let once = op.writes().then(|| Once { key: "key 1".to_owned(), digest: [0; 32] });
     Call {
@@ -270,7 +276,11 @@ async fn every_call_arrives_as_it_was_made() {
         assert!(outcome.is_ok(), "{:?}: {outcome:?}", sent.op);
         let came = recorder.0.lock().unwrap().pop().expect("it has arrived");
         assert_eq!(came.op, sent.op);
-        assert_eq!(came.actor, sent.actor);
+        let mut vouched = sent.actor.clone();
+        if let Actor::Person(person) = &mut vouched {
+            person.via = Some("gateway".to_owned());
+        }
+        assert_eq!(came.actor, vouched);
         assert_eq!(came.once.map(|once| once.key), sent.once.map(|once| once.key));
         assert_eq!((came.if_match, came.sealed, came.reason), (sent.if_match, sent.sealed, sent.reason));
         assert_eq!(came.trace.address, "203.0.113.7");
