@@ -1,8 +1,10 @@
-//! The ChatEHR that tests and demonstrations run against: the `/v1` surface over an embedded store.
+//! The server side of ChatEHR: a gateway, a clinic's own ChatEHR, and the mock that tests and demonstrations run against,
+//! over one set of rules.
 //!
 //! Promises: who asks is decided by the bearer token alone; what may not be seen answers like what does not exist;
-//! a change happens whole and once, or not at all; message content rests sealed.
-//! Refuses: starting without its secrets, and content that claims to be sealed and is not.
+//! a change happens whole and once, or not at all, and is written down with who made it; message content rests sealed.
+//! Refuses: starting without its secrets, doing what cannot be written down, and content that claims to be sealed and
+//! is not.
 #![cfg_attr(
     test,
     allow(

@@ -1,8 +1,8 @@
 //! The audit log in the store's own file, so that an entry and what it records are one transaction.
 
 use chatehr_audit::{
-    Anchor, AnchorRefused, Expectations, Hash, LogId, NewEntry, Outcome, SigningKey, append, create, head,
-    keep_anchor, prune,
+    Anchor, AnchorRefused, Criteria, Expectations, Hash, LogId, NewEntry, Outcome, SigningKey, append,
+    create, head, keep_anchor, prune, search,
 };
 use chatehr_contract::{NewAnchor, PersonId, Role, Timestamp};
 use rusqlite::Connection;
@@ -64,6 +64,11 @@ impl Tx<'_> {
         key: &SigningKey,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // The whole log is verified before anything goes, so it is only begun where something will.
+        let old = Criteria { until: Some(before), ..Criteria::default() };
+        if search(&self.sql, &old, None, 1)?.is_empty() {
+            return Ok(());
+        }
         let keys = [key.verifying_key()];
         let expected = Expectations { checkpoint_keys: &keys, anchor_keys: &keys, ..Expectations::default() };
         if let Some(checkpoint) = prune(&self.sql, before, key, now, &expected)? {
@@ -113,4 +118,38 @@ fn entry(note: &Note) -> NewEntry {
 
 fn clipped(text: String) -> String {
     if text.chars().count() <= MAX_CHARS { text } else { text.chars().take(MAX_CHARS).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_audit::verify;
+
+    use super::*;
+    use crate::{Sources, provider::Trace, store::Store};
+
+    #[test]
+    fn what_is_past_its_time_goes_leaves_a_signed_checkpoint_and_the_rest_still_verifies() {
+        let store = Store::open(None, &Sources::system(), 10, 1).unwrap();
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let day = |day: i64| Timestamp::from_millis(1_700_000_000_000).plus_seconds(day * 24 * 3600);
+        let note = |at| Note::new("consultation.read", None, &Trace::default(), Ending::Success, at);
+        store
+            .run_now::<_, StoreError, _>(|tx| {
+                (0..10).try_for_each(|at| tx.note(&note(day(at))))?;
+                tx.prune_trail(day(-1), &key, day(20))?;
+                let before = head(&tx.sql)?;
+                assert_eq!(before.count, 10, "nothing was old enough, so nothing was written either");
+                tx.prune_trail(day(4), &key, day(20))?;
+                let keys = [key.verifying_key()];
+                let known = [before];
+                let expected =
+                    Expectations { checkpoint_keys: &keys, heads: &known, ..Expectations::default() };
+                let verified = verify(&tx.sql, &expected).unwrap();
+                assert_eq!((verified.first, verified.head.count), (5, 11), "and that it went is on record");
+                let unsigned = Expectations { checkpoint_keys: &[], ..expected };
+                assert!(verify(&tx.sql, &unsigned).is_err(), "only the server's own checkpoint counts");
+                Ok(())
+            })
+            .unwrap();
+    }
 }

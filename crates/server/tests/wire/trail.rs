@@ -162,3 +162,27 @@ fn base64_of(text: &str) -> Vec<u8> {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
 }
+
+#[tokio::test]
+async fn a_gateway_writes_a_change_down_before_it_asks_for_it_and_asks_for_none_that_it_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.db");
+    let clinic = Clinic::open().await;
+    let upstream = clinic.running.base_url();
+    let gateway =
+        crate::gateway::gateway_to(upstream.clone(), |config| config.database = Some(file.clone())).await;
+    let marta = clinic.sign_in(MARTA).await.at(&format!("http://{}/v1", gateway.running.address));
+    let id = marta.ask("cardiology", "routine").await;
+    let written: Vec<_> =
+        entries(&file).into_iter().filter(|entry| entry.said.action == "consultation.create").collect();
+    let reasons: Vec<_> = written.iter().map(|entry| entry.said.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("requested"), None]);
+    assert!(written[1].said.objects.contains(&id));
+
+    let total = async || marta.at(&upstream).get("/consultations").await.headers["x-total-count"].clone();
+    let before = total().await;
+    sql(&file, "CREATE TRIGGER spanner BEFORE INSERT ON audit_entry BEGIN SELECT raise(ABORT, 'no'); END;");
+    let body = json!({ "patientId": "patient-2041", "specialty": "cardiology", "description": "It hurts" });
+    assert_eq!(marta.post("/consultations", body).await.status, 500);
+    assert_eq!(total().await, before, "the ChatEHR behind it was not asked");
+}
