@@ -20,7 +20,18 @@ pub fn gather() -> Result<Settings, SettingsError> {
         _ => BTreeMap::new(),
     };
     let data_dir = data_home().map(|home| home.join(CHANNEL));
-    Settings::gather(|name| env::var(name).ok(), &file, data_dir, CHANNEL)
+    Settings::gather(|name| env::var(name).ok(), &file, data_dir, &host_name(), CHANNEL)
+}
+
+/// What the machine calls itself.
+#[cfg(not(windows))]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(windows)]
+fn host_name() -> String {
+    env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 /// `settings.json` in the person's configuration folder.

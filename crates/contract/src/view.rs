@@ -141,6 +141,17 @@ pub enum ListScope {
     Closed,
 }
 
+impl ListScope {
+    /// Its word in the audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Mine => "mine",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Asks for a page of consultations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -20,6 +20,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// CHATEHR_DATA_DIR: the encrypted files.
     pub data_dir: PathBuf,
+    /// CHATEHR_WORKSTATION: what this machine is called in the audit log.
+    pub workstation: String,
     /// Namespace in the keyring, one for each build channel, so that a development build never touches the keys
     /// of a released one.
     pub keyring_service: String,
@@ -54,7 +56,7 @@ pub enum SettingsError {
 
 impl Settings {
     /// Reads the settings. `environment` answers for a variable, `file` holds the settings file's entries under
-    /// the same names.
+    /// the same names; `host_name` is what the machine calls itself.
     ///
     /// # Errors
     /// The first setting that is missing or cannot be used.
@@ -62,6 +64,7 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
         file: &BTreeMap<String, String>,
         default_data_dir: Option<PathBuf>,
+        host_name: &str,
         keyring_service: &str,
     ) -> Result<Self, SettingsError> {
         let read = |name: &str| {
@@ -88,6 +91,7 @@ impl Settings {
                 .map(PathBuf::from)
                 .or(default_data_dir)
                 .ok_or(SettingsError::Missing("CHATEHR_DATA_DIR"))?,
+            workstation: read("CHATEHR_WORKSTATION").unwrap_or_else(|| host_name.to_owned()),
             keyring_service: keyring_service.to_owned(),
         })
     }
@@ -102,7 +106,7 @@ mod tests {
         let environment = |name: &str| {
             variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
         };
-        Settings::gather(environment, &file, Some(PathBuf::from("/data")), "chatehr-test")
+        Settings::gather(environment, &file, Some(PathBuf::from("/data")), "desk-1", "chatehr-test")
     }
 
     #[test]
@@ -111,6 +115,7 @@ mod tests {
         assert_eq!(settings.api_url, "https://file.example/v1");
         assert_eq!(settings.data_dir, PathBuf::from("/elsewhere"));
         assert_eq!(settings.timeout, DEFAULT_TIMEOUT);
+        assert_eq!(settings.workstation, "desk-1");
         let settings = gather(&[("CHATEHR_API_URL", "https://env.example/v1")]).unwrap();
         assert_eq!(settings.api_url, "https://env.example/v1");
     }

@@ -9,7 +9,8 @@
 //! that no passphrase or code would open, and members it does not know.
 //!
 //! A backup keeps the key and the slots of its day: re-keying does not reach it. What a restored ledger still holds as
-//! unsent may have been sent since; it goes out again under the same envelope id, which the server knows.
+//! unsent may have been sent since; it goes out again under the same envelope id, which the server knows. Its audit log
+//! goes on under another name, because under the former one the server has seen it longer.
 
 use std::{
     fs::{self, File},
@@ -153,7 +154,7 @@ pub fn restore(from: &Path, dir: &Path, secret: Secret<'_>) -> Result<VaultKey, 
         extract(next()?.ok_or(BackupError::Damaged)?, part, &path)?;
         match connection::examine(&path, &key, kind)? {
             Condition::Sound if connection::is_sound_file(&path, &key)? => {
-                connection::use_log(&path, &key, kind)?;
+                connection::adopt(&path, &key, kind)?;
                 permissions::own_file(&path)?.sync_all()?;
             }
             Condition::FromNewerVersion => return Err(BackupError::FromNewerVersion),

@@ -1,21 +1,27 @@
 //! Opens one encrypted file: what every connection has in common, and the look before the leap.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Once, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{
+    Connection, OpenFlags,
+    trace::{TraceEvent, TraceEventCodes},
+};
 use rusqlite_migration::Migrations;
 use zeroize::Zeroizing;
 
 use crate::{
     error::{OpenError, means_damage, means_full},
     key::VaultKey,
+    ledger,
     schema::Kind,
 };
 
 /// How long a statement waits for another program's lock.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Up to this size the cache is checked page by page at every start, in some tens of milliseconds; beyond it
-/// [`Vault::check`](crate::Vault::check) does so while the person already works. The ledger is always checked.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// A statement that takes so long is named in the log.
+const SLOW: Duration = Duration::from_millis(200);
+/// Up to this size a file is checked page by page at every start, in some tens of milliseconds; beyond it
+/// [`Vault::check`](crate::Vault::check) does so while the person already works.
 const CHECKED_AT_START: u64 = 16 * 1024 * 1024;
 
 /// What a look at a file found.
@@ -41,7 +47,7 @@ pub(crate) fn examine(path: &Path, key: &VaultKey, kind: Kind) -> Result<Conditi
         let orphaned = fs::metadata(log).is_ok_and(|log| log.len() > 0);
         return Ok(if orphaned { Condition::Damaged } else { Condition::Absent });
     }
-    let thoroughly = kind == Kind::Ledger || length <= CHECKED_AT_START;
+    let thoroughly = length <= CHECKED_AT_START;
     let mut found = look(path, key, kind, thoroughly, OpenFlags::SQLITE_OPEN_READ_ONLY);
     if found.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly)) {
         // A program that was killed in the middle of a change of the journal mode has left a journal to be undone.
@@ -61,6 +67,14 @@ pub(crate) fn opens(dir: &Path, key: &VaultKey) -> bool {
         .any(|kind| look(&dir.join(kind.name()), key, kind, false, OpenFlags::SQLITE_OPEN_READ_ONLY).is_ok())
 }
 
+/// Opens a file once SQLite is ready: it says so before SQLCipher, which is set up behind its back, is ready as well, so
+/// that of two threads that come first one would be told that its key is none.
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    static READY: Once = Once::new();
+    READY.call_once(|| drop(Connection::open_in_memory()));
+    Connection::open_with_flags(path, flags)
+}
+
 fn look(
     path: &Path,
     key: &VaultKey,
@@ -68,14 +82,26 @@ fn look(
     thoroughly: bool,
     flags: OpenFlags,
 ) -> Result<Condition, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = open(path, flags)?;
     unlock(&connection, key)?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > kind.latest() {
+    if steps_had(&connection)? > kind.latest() && opens_from(&connection)? > kind.latest() {
         return Ok(Condition::FromNewerVersion);
     }
     let sound = !thoroughly || is_sound(&connection)?;
     Ok(if sound { Condition::Sound } else { Condition::Damaged })
+}
+
+fn steps_had(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// The step from which on a program may open the file. Every one that has steps which we do not know says so.
+fn opens_from(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let said = "SELECT count(*) FROM sqlite_schema WHERE name = 'compatibility'";
+    if connection.query_row(said, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(i64::MAX);
+    }
+    connection.query_row("SELECT opens_from FROM compatibility", [], |row| row.get(0))
 }
 
 /// Reads every page in use: SQLCipher refuses one that is not what was written in that place, and SQLite checks that
@@ -87,7 +113,7 @@ pub(crate) fn is_sound(connection: &Connection) -> Result<bool, rusqlite::Error>
 
 /// The one connection that writes; brings the file to the latest schema.
 pub(crate) fn writer(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connection, OpenError> {
-    let connection = Connection::open_with_flags(
+    let connection = open(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
@@ -101,6 +127,10 @@ pub(crate) fn writer(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connecti
     };
     prepare(&connection).map_err(|error| refused(error, kind))?;
     let mut connection = connection;
+    if steps_had(&connection).map_err(|error| refused(error, kind))? > kind.latest() {
+        // A newer program's, which says that we may: its steps stay as they are.
+        return Ok(connection);
+    }
     let steps = kind.steps();
     Migrations::from_slice(&steps).to_latest(&mut connection).map_err(|error| match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => refused(err, kind),
@@ -113,7 +143,7 @@ pub(crate) fn writer(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connecti
 /// mode stays: leaving it would be one more moment in which to be killed.
 pub(crate) fn fold_log(path: &Path, key: &VaultKey, kind: Kind) -> Result<(), OpenError> {
     let fold = || -> Result<bool, rusqlite::Error> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         unlock(&connection, key)?;
         connection.busy_timeout(PATIENCE)?;
         let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
@@ -140,6 +170,16 @@ pub(crate) fn use_log(path: &Path, key: &VaultKey, kind: Kind) -> Result<(), Ope
     alone(path, key, kind, |connection| connection.pragma_update(None, "journal_mode", "WAL"))
 }
 
+/// The same for a restored file, which is made this workstation's own.
+pub(crate) fn adopt(path: &Path, key: &VaultKey, kind: Kind) -> Result<(), OpenError> {
+    alone(path, key, kind, |connection| {
+        if kind == Kind::Ledger {
+            ledger::rename(connection)?;
+        }
+        connection.pragma_update(None, "journal_mode", "WAL")
+    })
+}
+
 fn alone(
     path: &Path,
     key: &VaultKey,
@@ -147,7 +187,7 @@ fn alone(
     work: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
 ) -> Result<(), OpenError> {
     let run = || -> Result<(), rusqlite::Error> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         unlock(&connection, key)?;
         work(&connection)?;
         connection.close().map_err(|(_, error)| error)
@@ -158,7 +198,7 @@ fn alone(
 /// Reads every page of a closed file with the key.
 pub(crate) fn is_sound_file(path: &Path, key: &VaultKey) -> Result<bool, OpenError> {
     let read = || -> Result<bool, rusqlite::Error> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         unlock(&connection, key)?;
         let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         Ok(verdict == "ok")
@@ -180,10 +220,7 @@ pub(crate) fn copy_into(path: &Path, key: &VaultKey, kind: Kind, copy: &Path) ->
 
 /// One of several connections that can only read.
 pub(crate) fn reader(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     unlock(&connection, key)?;
     connection.pragma_update(None, "query_only", true)?;
     settle(&connection, kind)?;
@@ -195,7 +232,18 @@ fn settle(connection: &Connection, kind: Kind) -> Result<(), rusqlite::Error> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(tell_if_slow));
     connection.pragma_update(None, "cache_size", -kind.page_cache_kib())
+}
+
+/// Names a statement that took long. Its text has no values in it: those are bound, and stay unsaid.
+fn tell_if_slow(event: TraceEvent<'_>) {
+    if let TraceEvent::Profile(statement, took) = event
+        && took >= SLOW
+    {
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(millis, statement = %statement.sql(), "A statement took long.");
+    }
 }
 
 /// Gives the key and reads one page with it. The key's text is not kept, and SQLCipher's own log, which would go to

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chatehr_audit::{AppendError, ReadError};
 use rusqlite::ErrorCode as Sqlite;
 
 /// Which of the two files.
@@ -119,6 +120,9 @@ impl From<serde_json::Error> for RecordError {
 pub(crate) enum Fault {
     Sql(rusqlite::Error),
     Record(RecordError),
+    Audit(AppendError),
+    /// Rolled back on purpose; the one who asked knows why.
+    GivenUp,
 }
 
 impl fmt::Debug for Fault {
@@ -126,6 +130,8 @@ impl fmt::Debug for Fault {
         match self {
             Self::Sql(error) => fmt::Debug::fmt(error, f),
             Self::Record(error) => fmt::Debug::fmt(error, f),
+            Self::Audit(error) => fmt::Debug::fmt(error, f),
+            Self::GivenUp => f.write_str("GivenUp"),
         }
     }
 }
@@ -133,6 +139,26 @@ impl fmt::Debug for Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+impl From<AppendError> for Fault {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Sqlite(error) => Self::Sql(error),
+            other => Self::Audit(other),
+        }
+    }
+}
+
+impl From<ReadError> for Fault {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Sqlite(error) => Self::Sql(error),
+            ReadError::NoLog => Self::Audit(AppendError::NoLog),
+            // What does not read although its page does was not written by us.
+            ReadError::Unreadable { .. } => Self::Record(RecordError { category: "audit" }),
+        }
     }
 }
 
@@ -146,6 +172,8 @@ impl Fault {
     pub(crate) fn in_file(self, file: DamagedFile) -> VaultError {
         match self {
             Self::Record(error) => VaultError::Other(Box::new(error)),
+            Self::Audit(error) => VaultError::Other(Box::new(error)),
+            Self::GivenUp => VaultError::Other("given up".into()),
             Self::Sql(error) => match error.sqlite_error_code() {
                 _ if means_full(&error) => VaultError::DiskFull,
                 Some(Sqlite::ReadOnly) => VaultError::ReadOnly,

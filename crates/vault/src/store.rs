@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -48,9 +49,15 @@ impl Store {
         if self.kind == Kind::Ledger {
             // SQLite takes a damaged write-ahead log for one that was never finished and passes over it in silence;
             // in the file itself damage is noticed. What cannot be moved now stays in the log and moves next time.
-            let moved = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+            // Somebody who reads at this moment is not waited for.
+            let moved = writer.busy_timeout(Duration::ZERO).and_then(|()| {
+                writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+            });
             if !matches!(moved, Ok(0)) {
-                tracing::warn!("The ledger's log is moved into its file later.");
+                tracing::debug!("The ledger's log is moved into its file later.");
+            }
+            if let Err(error) = writer.busy_timeout(connection::PATIENCE) {
+                tracing::warn!(%error, "The ledger does not wait for another program's lock.");
             }
         }
         Ok(done)

@@ -15,7 +15,7 @@ use chatehr_vault::{
     rekey,
     slots::{self, Passphrase, RecoveryCode, Secret},
 };
-use common::{at, bytes_of, c, key, message, mine, opened, outgoing};
+use common::{at, bytes_of, c, entry, key, message, mine, opened, outgoing};
 
 struct Person {
     home: tempfile::TempDir,
@@ -33,7 +33,7 @@ impl Person {
             (0..50).map(|n| opened(message(&format!("m-{n}"), "c-1", n), &"cough ".repeat(40))).collect();
         vault.apply(&messages).unwrap();
         for n in 0..20 {
-            vault.enqueue(&outgoing(&format!("e-{n}"), "c-1")).unwrap();
+            vault.enqueue(&outgoing(&format!("e-{n}"), "c-1"), &entry("message.create")).unwrap();
         }
         vault.save_draft(&c("c-1"), "half a sentence", at(1)).unwrap();
         drop(vault);
@@ -104,7 +104,7 @@ fn a_backup_is_made_while_the_files_are_open_and_written() {
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {
             for n in 100..160 {
-                vault.enqueue(&outgoing(&format!("e-{n}"), "c-2")).unwrap();
+                vault.enqueue(&outgoing(&format!("e-{n}"), "c-2"), &entry("message.create")).unwrap();
             }
         });
         backup(&person.dir, &key(), &file, true, at(9)).unwrap();

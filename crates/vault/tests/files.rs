@@ -11,8 +11,8 @@ use std::{
 use chatehr_contract::ConsultationStatus;
 use chatehr_vault::{CacheChange, DamagedFile, OpenError, Vault, VaultError, VaultKey};
 use common::{
-    appointment, at, bytes_of, c, consultation, key, message, mine, opened, outgoing, patient, physician,
-    spoil, vault,
+    appointment, at, bytes_of, c, consultation, entry, key, message, mine, opened, outgoing, patient,
+    physician, spoil, vault,
 };
 
 /// Files with enough in them to have a middle, closed.
@@ -25,7 +25,7 @@ fn filled() -> (tempfile::TempDir, PathBuf) {
     for n in 0..60 {
         let mut row = outgoing(&format!("e-{n}"), "c-1");
         row.text = "take rest ".repeat(30);
-        vault.enqueue(&row).unwrap();
+        vault.enqueue(&row, &entry("message.create")).unwrap();
     }
     drop(vault);
     let dir = home.path().join("person");
@@ -45,6 +45,12 @@ fn raw(dir: &Path, file: &str) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(dir.join(file)).unwrap();
     connection.execute_batch(&format!("PRAGMA key = \"x'{}'\"", *key().to_text())).unwrap();
     connection
+}
+
+/// Makes the file one that has had steps which we do not know, and that is not for us.
+fn from_a_newer_program(dir: &Path, file: &str) {
+    let statements = "PRAGMA user_version = 99; UPDATE compatibility SET opens_from = 99";
+    raw(dir, file).execute_batch(statements).unwrap();
 }
 
 #[test]
@@ -75,7 +81,7 @@ fn nothing_is_readable_on_the_disk() {
             CacheChange::LastEvent(Some("canary-event".to_owned())),
         ])
         .unwrap();
-    vault.enqueue(&row).unwrap();
+    vault.enqueue(&row, &entry("message.create")).unwrap();
     vault.save_draft(&c("c-2"), "canary-draft", at(1)).unwrap();
     let dir = home.path().join("person");
     let clear = |bytes: &[u8]| {
@@ -259,7 +265,7 @@ fn damage_that_comes_while_the_program_runs_is_named() {
 fn files_of_a_newer_program_are_left_alone() {
     for file in ["cache.db", "ledger.db"] {
         let (_home, dir) = filled();
-        raw(&dir, file).pragma_update(None, "user_version", 99).unwrap();
+        from_a_newer_program(&dir, file);
         refuses(&dir, &key(), |error| matches!(error, OpenError::FromNewerVersion));
     }
     let (_home, dir) = filled();
@@ -272,7 +278,7 @@ fn a_refusal_leaves_an_unfinished_write_ahead_log_alone() {
     let (home, dir) = filled();
     let vault = Vault::open(&dir, &key()).unwrap();
     vault.apply(&[CacheChange::SyncedAt(at(1))]).unwrap();
-    raw(&dir, "cache.db").pragma_update(None, "user_version", 99).unwrap();
+    from_a_newer_program(&dir, "cache.db");
     let dead = home.path().join("dead");
     fs::create_dir(&dead).unwrap();
     for (name, bytes) in bytes_of(&dir) {
@@ -308,7 +314,7 @@ fn a_damaged_log_costs_nothing_that_a_person_did() {
     let (home, vault) = vault();
     vault.apply(&[CacheChange::Consultation(mine("c-1", ConsultationStatus::Assigned))]).unwrap();
     for n in 0..3 {
-        vault.enqueue(&outgoing(&format!("e-{n}"), "c-1")).unwrap();
+        vault.enqueue(&outgoing(&format!("e-{n}"), "c-1"), &entry("message.create")).unwrap();
     }
     // The program is killed here: its files stay as they are at this moment.
     let dead = home.path().join("dead");

@@ -1,5 +1,5 @@
 //! Files of every released format open in this program, with everything in them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
 
@@ -8,13 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chatehr_audit::{Criteria, Expectations};
 use chatehr_contract::{ConsultationStatus, ErrorCode, PersonId};
 use chatehr_vault::{
     OutboxState, Vault,
-    backup::{backup, restore},
+    backup::restore,
     slots::{self, Passphrase, RecoveryCode, Secret, SlotKind},
 };
-use common::{appointment, at, c, golden_file, key, message, mine, patient, physician};
+use common::{appointment, at, c, entry, golden_file, key, message, mine, patient, physician};
 
 /// Copies the files of a released format to where they may be changed.
 fn copied(version: &str, home: &Path) -> PathBuf {
@@ -37,6 +38,10 @@ fn code() -> RecoveryCode {
 /// Of the golden files from format 2 on.
 const CODE: &str = "RAAE2-5SCBA-EXW7C-G2NWM-62V4E-RRS11-2GTCH-VCVKQ";
 
+/// Of the golden ledger of format 3.
+const LOG_OF_VERSION_3: &str = "86f51c5ec6e186432b63eff6b585c111";
+const DEVICE_OF_VERSION_3: &str = "e47c0c0832469bb11f9279be6c6ebfa7";
+
 #[test]
 fn files_of_version_1_open_with_everything_in_them() {
     let home = tempfile::tempdir().unwrap();
@@ -56,6 +61,19 @@ fn files_of_version_2_open_by_each_slot_with_everything_in_them() {
     }
     let kinds: Vec<_> = slots::list(&dir).unwrap().into_iter().map(|slot| slot.kind).collect();
     assert_eq!(kinds, [SlotKind::Keyring, SlotKind::Passphrase, SlotKind::Recovery]);
+}
+
+#[test]
+fn files_of_version_3_open_with_their_audit_log() {
+    let home = tempfile::tempdir().unwrap();
+    let vault = Vault::open(&copied("v3", home.path()), &key()).unwrap();
+    holds_everything(&vault);
+    let verified = vault.verify_audit(&Expectations::default()).unwrap();
+    assert_eq!((verified.head.count, verified.head.log_id.to_string().as_str()), (2, LOG_OF_VERSION_3));
+    assert_eq!(vault.device().unwrap().id, DEVICE_OF_VERSION_3);
+    assert_eq!(vault.device().unwrap().server_key, Some([9; 32]));
+    let entries = vault.search_audit(&Criteria::default(), None, 9).unwrap();
+    assert_eq!(entries[1].said, entry("session.sign-in"));
 }
 
 #[test]
@@ -101,19 +119,19 @@ fn holds_everything(vault: &Vault) {
 #[test]
 #[ignore = "writes the golden files"]
 fn write_the_golden_files() {
-    let place = |version| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version);
-    assert!(!place("v2").exists() && !place("backup-1").exists(), "released formats are not rewritten");
+    let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v3");
+    assert!(!place.exists(), "released formats are not rewritten");
     let home = tempfile::tempdir().unwrap();
-    let dir = copied("v1", home.path());
-    // Format 2 has no other files than format 1, and slots in its header.
-    slots::add_passphrase(&dir, &key(), &passphrase(), "the usual", at(3), [3; 32]).unwrap();
-    let code = slots::add_recovery(&dir, &key(), "in the safe", at(4), [4; 32]).unwrap();
-    assert_eq!(*code.to_text(), CODE);
-    for version in ["v2", "backup-1"] {
-        fs::create_dir(place(version)).unwrap();
-    }
+    let dir = copied("v2", home.path());
+    // Format 3 has the audit log in its ledger.
+    let vault = Vault::open(&dir, &key()).unwrap();
+    vault.record(&[entry("session.sign-in"), entry("consultation.read")]).unwrap();
+    vault.know_server(&[9; 32]).unwrap();
+    let (device, head) = (vault.device().unwrap().id, vault.audit_head().unwrap());
+    drop(vault);
+    fs::create_dir(&place).unwrap();
     for name in ["cache.db", "ledger.db", "vault.json"] {
-        fs::copy(dir.join(name), golden_file("v2", name)).unwrap();
+        fs::copy(dir.join(name), golden_file("v3", name)).unwrap();
     }
-    backup(&dir, &key(), &golden_file("backup-1", "backup.tar"), true, at(5)).unwrap();
+    panic!("the log of the new files is {}, their device {device}", head.log_id);
 }

@@ -7,7 +7,7 @@ use std::{collections::HashSet, fs, path::PathBuf};
 
 use chatehr_contract::{ErrorCode, Timestamp};
 use chatehr_vault::{OutboxState, Vault};
-use common::{at, c, e, key, outgoing, vault};
+use common::{at, c, e, entry, key, outgoing, vault};
 use proptest::prelude::*;
 
 #[test]
@@ -15,12 +15,12 @@ fn a_message_leaves_the_draft_and_enters_the_queue_together() {
     let (_dir, vault) = vault();
     vault.save_draft(&c("c-1"), "words", at(1)).unwrap();
     vault.save_draft(&c("c-2"), "others", at(1)).unwrap();
-    vault.enqueue(&outgoing("e-1", "c-1")).unwrap();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     assert_eq!(vault.draft(&c("c-1")).unwrap(), "");
     assert_eq!(vault.draft(&c("c-2")).unwrap(), "others");
     // The same again, after something new was begun: neither twice in the queue nor a draft lost.
     vault.save_draft(&c("c-1"), "more", at(2)).unwrap();
-    vault.enqueue(&outgoing("e-1", "c-1")).unwrap();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     assert_eq!(vault.draft(&c("c-1")).unwrap(), "more");
     let rows = vault.outbox(None).unwrap();
     assert_eq!(rows.len(), 1);
@@ -32,12 +32,12 @@ fn a_message_leaves_the_draft_and_enters_the_queue_together() {
 #[test]
 fn a_repeat_sends_the_bytes_of_the_first_attempt() {
     let (_dir, vault) = vault();
-    vault.enqueue(&outgoing("e-1", "c-1")).unwrap();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     assert!(vault.begin_attempt(&e("e-1"), "sealed once", at(1)).unwrap());
     // While it is on its way it is neither sent a second time nor thrown away.
     assert!(!vault.begin_attempt(&e("e-1"), "sealed twice", at(1)).unwrap());
-    assert!(!vault.discard(&e("e-1")).unwrap());
-    assert!(!vault.requeue(&e("e-1")).unwrap());
+    assert!(!vault.discard(&e("e-1"), &entry("message.discard")).unwrap());
+    assert!(!vault.requeue(&e("e-1"), &entry("message.retry")).unwrap());
     vault.postpone(&e("e-1"), at(5)).unwrap();
     assert_eq!(vault.due(at(4)).unwrap(), []);
     assert_eq!(vault.due(at(5)).unwrap().len(), 1);
@@ -52,7 +52,7 @@ fn a_repeat_sends_the_bytes_of_the_first_attempt() {
 #[test]
 fn every_reason_to_be_stuck_reads_back() {
     let (_dir, vault) = vault();
-    vault.enqueue(&outgoing("e-1", "c-1")).unwrap();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     for code in ErrorCode::ALL {
         vault.stick(&e("e-1"), *code).unwrap();
         assert_eq!(vault.outbox(None).unwrap()[0].state, OutboxState::Stuck { code: *code });
@@ -63,7 +63,7 @@ fn every_reason_to_be_stuck_reads_back() {
 fn what_was_typed_shows_in_no_debug_output() {
     let (_dir, vault) = vault();
     let new = outgoing("e-1", "c-1");
-    vault.enqueue(&new).unwrap();
+    vault.enqueue(&new, &entry("message.create")).unwrap();
     let shown = format!("{new:?} {:?} {vault:?}", vault.outbox(None).unwrap());
     assert!(!shown.contains("words of"), "{shown}");
 }
@@ -163,7 +163,7 @@ fn walk(steps: &[Step]) {
         match step {
             Step::Enqueue(envelope, conversation) => {
                 let row = outgoing(&name(envelope), &format!("c-{conversation}"));
-                vault.enqueue(&row).unwrap();
+                vault.enqueue(&row, &entry("message.create")).unwrap();
                 if model.rows.iter().all(|held| held.envelope != name(envelope)) {
                     model.rows.push(Row {
                         envelope: name(envelope),
@@ -213,7 +213,7 @@ fn walk(steps: &[Step]) {
                     |row| !is_sending(row),
                     |row| (row.state, row.not_before) = (OutboxState::Queued, None),
                 );
-                assert_eq!(vault.requeue(&e(&name(envelope))).unwrap(), requeued);
+                assert_eq!(vault.requeue(&e(&name(envelope)), &entry("message.retry")).unwrap(), requeued);
             }
             Step::Settle(envelope) => {
                 vault.settle(&e(&name(envelope))).unwrap();
@@ -221,7 +221,7 @@ fn walk(steps: &[Step]) {
             }
             Step::Discard(envelope) => {
                 let discarded = model.remove(&name(envelope), |row| !is_sending(row));
-                assert_eq!(vault.discard(&e(&name(envelope))).unwrap(), discarded);
+                assert_eq!(vault.discard(&e(&name(envelope)), &entry("message.discard")).unwrap(), discarded);
             }
             Step::Wait(seconds) => now = now.plus_seconds(*seconds),
             Step::Quit | Step::Crash => {

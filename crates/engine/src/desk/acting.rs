@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use chatehr_audit::NewEntry;
 use chatehr_client::ClientError;
 use chatehr_contract::{
     Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline, DeclineConsultation,
@@ -13,7 +14,7 @@ use chatehr_contract::{
 use chatehr_vault::NewOutboxRow;
 use serde_json::Map;
 
-use super::{Desk, Inner, Open, views};
+use super::{Desk, Inner, Open, record, views};
 use crate::{Alert, report};
 
 impl Desk {
@@ -22,7 +23,7 @@ impl Desk {
     /// # Errors
     /// Offline; somebody else was first (named); it has changed or gone.
     pub async fn accept(&self, id: &ConsultationId) -> Result<(), ErrorReport> {
-        self.inner.change_status(id, ConsultationStatus::Assigned).await
+        self.inner.change_status(id, "consultation.accept", ConsultationStatus::Assigned).await
     }
 
     /// Begins work on a consultation.
@@ -30,7 +31,7 @@ impl Desk {
     /// # Errors
     /// Offline; it is not this person's; it has changed or gone.
     pub async fn start_work(&self, id: &ConsultationId) -> Result<(), ErrorReport> {
-        self.inner.change_status(id, ConsultationStatus::InProgress).await
+        self.inner.change_status(id, "consultation.start", ConsultationStatus::InProgress).await
     }
 
     /// Finishes a consultation.
@@ -38,7 +39,7 @@ impl Desk {
     /// # Errors
     /// Offline; it is not this person's; it has changed or gone.
     pub async fn complete(&self, id: &ConsultationId) -> Result<(), ErrorReport> {
-        self.inner.change_status(id, ConsultationStatus::Completed).await
+        self.inner.change_status(id, "consultation.complete", ConsultationStatus::Completed).await
     }
 
     /// Says no to a consultation, with a reason.
@@ -49,7 +50,9 @@ impl Desk {
         let decline = Decline { reason: request.reason.trim().to_owned() };
         report::problems(&decline.problems())?;
         let (open, key) = self.inner.ready_to_act()?;
+        let entry = self.inner.record_asking(&open, &request.id, "consultation.decline").await?;
         let answer = open.server.decline(&request.id, &decline, key.as_str()).await;
+        self.inner.note(&open, record::answered(entry, &answer)).await;
         self.inner.after_action(&open, &request.id, answer).await
     }
 
@@ -75,6 +78,7 @@ impl Desk {
             metadata: Map::new(),
         };
         report::problems(&message.problems())?;
+        let named = consultation.clone();
         let row = NewOutboxRow {
             envelope_id: self.inner.surroundings.new_id().map_err(|error| report::internal(&error))?,
             consultation_id: consultation.id.clone(),
@@ -82,7 +86,9 @@ impl Desk {
             text: message.content,
             queued_at: self.inner.now(),
         };
-        open.vault(move |vault| vault.enqueue(&row)).await?;
+        let entry = record::of(open.entry("message.create", row.queued_at), &named);
+        let entry = NewEntry { objects: vec![named.id.to_string(), row.envelope_id.to_string()], ..entry };
+        open.vault(move |vault| vault.enqueue(&row, &entry)).await?;
         self.inner.outbox.notify_one();
         self.inner.tell_consultations(vec![consultation.id]);
         Ok(())
@@ -95,7 +101,8 @@ impl Desk {
     pub async fn retry_message(&self, envelope: &EnvelopeId) -> Result<(), ErrorReport> {
         let open = self.inner.open()?;
         let id = envelope.clone();
-        open.vault(move |vault| vault.requeue(&id)).await?;
+        let entry = self.inner.of_envelope(&open, "message.retry", envelope).await?;
+        open.vault(move |vault| vault.requeue(&id, &entry)).await?;
         self.inner.outbox.notify_one();
         self.inner.tell(chatehr_contract::ChangeNotice { state: true, lists: true, ..Default::default() });
         Ok(())
@@ -108,7 +115,8 @@ impl Desk {
     pub async fn discard_message(&self, envelope: &EnvelopeId) -> Result<(), ErrorReport> {
         let open = self.inner.open()?;
         let id = envelope.clone();
-        if !open.vault(move |vault| vault.discard(&id)).await? {
+        let entry = self.inner.of_envelope(&open, "message.discard", envelope).await?;
+        if !open.vault(move |vault| vault.discard(&id, &entry)).await? {
             return Err(
                 ErrorReport::new(ErrorCode::Conflict).with_detail("the message is already on its way")
             );
@@ -141,12 +149,51 @@ impl Inner {
     async fn change_status(
         self: &Arc<Self>,
         id: &ConsultationId,
+        action: &'static str,
         status: ConsultationStatus,
     ) -> Result<(), ErrorReport> {
         let (open, key) = self.ready_to_act()?;
+        let entry = self.record_asking(&open, id, action).await?;
         let update = ConsultationUpdate { status, physician_id: None, notes: None };
         let answer = open.server.update_consultation(id, &update, key.as_str()).await;
+        self.note(&open, record::answered(entry, &answer)).await;
         self.after_action(&open, id, answer).await
+    }
+
+    /// Writes down that the server is about to be asked, and returns the entry for what becomes of it.
+    async fn record_asking(
+        &self,
+        open: &Open,
+        id: &ConsultationId,
+        action: &'static str,
+    ) -> Result<NewEntry, ErrorReport> {
+        let (asked, asking) = (id.clone(), open.entry(action, self.now()));
+        let entry = open.vault(move |vault| {
+            let entry = match vault.consultation(&asked)? {
+                Some(consultation) => record::of(asking, &consultation),
+                None => NewEntry { objects: vec![asked.to_string()], ..asking },
+            };
+            vault.record(&[NewEntry { action: format!("{action}.ask"), ..entry.clone() }])?;
+            Ok(entry)
+        });
+        entry.await
+    }
+
+    /// The entry of something decided about a message that waits.
+    async fn of_envelope(
+        &self,
+        open: &Open,
+        action: &'static str,
+        envelope: &EnvelopeId,
+    ) -> Result<NewEntry, ErrorReport> {
+        let (id, entry) = (envelope.clone(), open.entry(action, self.now()));
+        let entry = open.vault(move |vault| {
+            let row = vault.outbox(None)?.into_iter().find(|row| row.envelope_id == id);
+            let Some(row) = row else { return Ok(NewEntry { objects: vec![id.to_string()], ..entry }) };
+            let objects = vec![row.consultation_id.to_string(), id.to_string()];
+            Ok(NewEntry { objects, patient: Some(row.to_id), ..entry })
+        });
+        entry.await
     }
 
     /// The open desk and a key for one action, if the server can be asked.

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, StreamItem};
 use chatehr_contract::{
     ChangeNotice, Connection, Consultation, ConsultationId, EventKind, ListScope, PersonId, ServerEvent,
@@ -254,7 +255,18 @@ impl Inner {
         if let Some(alert) = Alert::for_all(&notices, self.now()) {
             // Apart, because a desktop may take long to answer. That it shows nothing is told by the state; the
             // window shows the alert all the same.
-            tokio::spawn(self.clone().show(alert));
+            let inner = self.clone();
+            let objects: Vec<_> = notices.iter().map(|notice| notice.consultation_id.to_string()).collect();
+            tokio::spawn(async move {
+                let shown = inner.clone().show(alert).await;
+                let Ok(open) = inner.open() else { return };
+                let (outcome, reason) = match shown {
+                    Ok(()) => (Outcome::Success, None),
+                    Err(error) => (Outcome::Failed, Some(error.code.as_str().to_owned())),
+                };
+                let entry = open.entry("alert.show", inner.now());
+                inner.note(&open, NewEntry { objects, outcome, reason, ..entry }).await;
+            });
         }
         for notice in notices {
             self.tell(ChangeNotice { alert: Some(notice), ..ChangeNotice::default() });

@@ -1,17 +1,19 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server, `sending` empties the
-//! outbox, `acting` does what a person decides, `views` reads what the window shows.
+//! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what.
 
 mod acting;
 mod conversation;
 mod keeping;
 mod opening;
+mod record;
 mod sending;
 mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use chatehr_audit::NewEntry;
 use chatehr_client::{Client, SignedIn};
 use chatehr_contract::{
     ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Session, Stage, Timestamp,
@@ -71,6 +73,8 @@ struct Open {
     person: Person,
     vault: Vault,
     server: SignedIn,
+    author: record::Author,
+    looks: record::Looks,
     /// For opening the files anew.
     session: Session,
     /// Where damage is told.
@@ -194,8 +198,15 @@ impl Inner {
     async fn show(self: Arc<Self>, alert: Alert) -> Result<(), ErrorReport> {
         let weak = Arc::downgrade(&self);
         let consultation = alert.consultation.clone();
+        let runtime = tokio::runtime::Handle::current();
         let clicked = Box::new(move || {
             if let (Some(inner), Some(id)) = (weak.upgrade(), consultation) {
+                if let Ok(open) = inner.open() {
+                    let entry = open.entry("alert.open", inner.now());
+                    let entry = NewEntry { objects: vec![id.to_string()], ..entry };
+                    let noting = inner.clone();
+                    runtime.spawn(async move { noting.note(&open, entry).await });
+                }
                 inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
             }
         });

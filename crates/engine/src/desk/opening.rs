@@ -15,7 +15,10 @@ use chatehr_vault::{
 use sha2::{Digest, Sha256};
 use tokio::{task::JoinHandle, time};
 
-use super::{Desk, Inner, Now, Open, Workstation};
+use super::{
+    Desk, Inner, Now, Open, Workstation,
+    record::{Author, Looks},
+};
 use crate::report;
 
 /// How often the sign-in screen asks a server that does not answer.
@@ -60,6 +63,10 @@ impl Desk {
     /// When the keyring does not let go of the session; nobody is signed in all the same.
     pub async fn sign_out(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
+        if let Ok(open) = self.inner.open() {
+            // Who leaves is let go, whatever the disk says.
+            self.inner.note(&open, open.entry("session.sign-out", self.inner.now())).await;
+        }
         self.inner.close(Stage::SignIn { accounts: Vec::new(), error: None });
         let forgotten = workstation.forget_session().await;
         self.inner.offer_sign_in();
@@ -148,8 +155,15 @@ impl Inner {
         };
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client.with_session(&session.token);
-        let open =
-            Arc::new(Open { person: person.clone(), vault, server, session, inner: Arc::downgrade(self) });
+        let open = Arc::new(Open {
+            person: person.clone(),
+            vault,
+            server,
+            author: Author::new(&session, &workstation.settings.workstation),
+            looks: Looks::default(),
+            session,
+            inner: Arc::downgrade(self),
+        });
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
@@ -193,11 +207,13 @@ impl Inner {
             None
         };
         let now = self.now();
+        let author = Author::new(session, &workstation.settings.workstation);
+        let entry = author.entry(if remember { "session.sign-in" } else { "session.resume" }, now);
         let opened = tokio::task::spawn_blocking(move || {
             let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key, now)
                 .map_err(|error| report::key(&error))?;
             let vault = Vault::open(&dir, &key).map_err(|error| report::open(&error))?;
-            vault.recover().map_err(|error| report::vault(&error))?;
+            vault.recover().and_then(|()| vault.record(&[entry])).map_err(|error| report::vault(&error))?;
             if let Some(text) = remembered {
                 keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
             }
@@ -210,6 +226,10 @@ impl Inner {
     pub(super) fn end_session(self: &Arc<Self>) {
         let error = Some(ErrorReport::new(ErrorCode::SignedOut));
         let inner = self.clone();
+        if let Ok(open) = self.open() {
+            let (inner, entry) = (self.clone(), open.entry("session.end", self.now()));
+            tokio::spawn(async move { inner.note(&open, entry).await });
+        }
         self.close(Stage::SignIn { accounts: Vec::new(), error });
         let forgetting = async move {
             if let Some(workstation) = &inner.workstation

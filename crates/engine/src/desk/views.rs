@@ -69,8 +69,9 @@ impl Desk {
     /// Nobody is signed in; the files do not answer.
     pub async fn list(&self, request: ConsultationList) -> Result<ConsultationPage, ErrorReport> {
         let open = self.inner.open()?;
-        let person = open.person.clone();
+        let (person, now, looker) = (open.person.clone(), self.inner.now(), open.clone());
         open.vault(move |vault| {
+            looker.look(vault, "consultation.list", request.scope.as_str(), None, now)?;
             let (found, total) = vault.consultations(&ListQuery {
                 scope: request.scope,
                 person: &person.id,
@@ -90,9 +91,13 @@ impl Desk {
     /// It is not (any longer) in this person's view; the files do not answer.
     pub async fn consultation(&self, id: &ConsultationId) -> Result<ConsultationView, ErrorReport> {
         let open = self.inner.open()?;
-        let (person, id) = (open.person.clone(), id.clone());
+        let (person, id, now, looker) = (open.person.clone(), id.clone(), self.inner.now(), open.clone());
         let view = open.vault(move |vault| match vault.consultation(&id)? {
-            Some(consultation) => consultation_view(vault, &person, consultation).map(Some),
+            Some(consultation) => {
+                let patient = Some(&consultation.patient_id);
+                looker.look(vault, "consultation.read", id.as_str(), patient, now)?;
+                consultation_view(vault, &person, consultation).map(Some)
+            }
             None => Ok(None),
         });
         view.await?.ok_or_else(|| ErrorReport::new(ErrorCode::NotFound))
@@ -106,8 +111,13 @@ impl Desk {
         let open = self.inner.open()?;
         let me = open.person.id.clone();
         let limit = request.limit.clamp(1, MOST_ROWS);
-        let (conversation, newly_read) =
-            open.vault(move |vault| conversation(vault, &me, request.id, limit)).await?;
+        let (now, looker) = (self.inner.now(), open.clone());
+        let read = open.vault(move |vault| {
+            let patient = vault.consultation(&request.id)?.map(|consultation| consultation.patient_id);
+            looker.look(vault, "message.list", request.id.as_str(), patient.as_ref(), now)?;
+            conversation(vault, &me, request.id, limit)
+        });
+        let (conversation, newly_read) = read.await?;
         if newly_read {
             self.inner.tell(chatehr_contract::ChangeNotice {
                 state: true,
@@ -124,7 +134,9 @@ impl Desk {
     /// Nobody is signed in; the files do not answer.
     pub async fn appointments(&self, range: AppointmentRange) -> Result<AppointmentPage, ErrorReport> {
         let open: std::sync::Arc<Open> = self.inner.open()?;
+        let (now, looker) = (self.inner.now(), open.clone());
         open.vault(move |vault| {
+            looker.look(vault, "appointment.list", "appointments", None, now)?;
             let found = vault.appointments(range.from, range.to)?;
             Ok(AppointmentPage { rows: appointment_rows(vault, found)?, synced_at: vault.synced_at()? })
         })

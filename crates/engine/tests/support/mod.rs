@@ -232,6 +232,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         legacy_secret: None,
         timeout: Duration::from_secs(20),
         data_dir: data.to_owned(),
+        workstation: "desk-1".to_owned(),
         // One namespace for each directory, so that tests never share a key.
         keyring_service: format!("chatehr-test-{}", data.display()),
     }

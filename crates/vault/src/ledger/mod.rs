@@ -1,6 +1,11 @@
 //! `ledger.db`: what this person did. Nothing here is ever deleted for having become inconvenient.
 
+mod audit;
+mod device;
 mod notes;
 mod outbox;
 
+pub use audit::{ExportAuditError, PruneAuditError, VerifyAuditError};
+pub(crate) use device::rename;
+pub use device::{AnchorError, Device};
 pub use outbox::{NewOutboxRow, OutboxRow, OutboxState};

@@ -4,8 +4,9 @@
 //! kept with it, so that a repeat sends the same under the same name. A row leaves only when the server has the
 //! message or the person gives it up. One that is stuck holds back its own conversation, and no other.
 
-use std::fmt;
+use std::{fmt, slice};
 
+use chatehr_audit::{NewEntry, append};
 use chatehr_contract::{ConsultationId, EnvelopeId, ErrorCode, PersonId, Timestamp};
 use rusqlite::{Connection, Params, Row, params};
 
@@ -89,12 +90,12 @@ const ROW: &str = "SELECT seq, envelope_id, consultation_id, to_id, text, sealed
     next_attempt_at, state, code FROM outbox";
 
 impl Vault {
-    /// Puts a message into its queue and forgets the draft that it came from, in one transaction. The same envelope
-    /// again changes nothing.
+    /// Puts a message into its queue, forgets the draft that it came from and writes down who did so, in one
+    /// transaction. The same envelope again changes nothing.
     ///
     /// # Errors
     /// [`VaultError`]; then the message is not in the outbox, and the draft is kept.
-    pub fn enqueue(&self, row: &NewOutboxRow) -> Result<(), VaultError> {
+    pub fn enqueue(&self, row: &NewOutboxRow, entry: &NewEntry) -> Result<(), VaultError> {
         self.ledger().write(|ledger| {
             let added = ledger
                 .prepare_cached(
@@ -112,6 +113,7 @@ impl Vault {
                 ledger
                     .prepare_cached("DELETE FROM draft WHERE consultation_id = ?1")?
                     .execute([row.consultation_id.as_str()])?;
+                append(ledger, slice::from_ref(entry))?;
             }
             Ok(())
         })
@@ -193,15 +195,17 @@ impl Vault {
         Ok(())
     }
 
-    /// A person wants a stuck message sent again, or a waiting one at once. `false` when it is on its way or gone.
+    /// A person wants a stuck message sent again, or a waiting one at once; written down with it. `false` when it is on
+    /// its way or gone.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn requeue(&self, envelope: &EnvelopeId) -> Result<bool, VaultError> {
-        self.change(
+    pub fn requeue(&self, envelope: &EnvelopeId, entry: &NewEntry) -> Result<bool, VaultError> {
+        self.decide(
             "UPDATE outbox SET state = 'queued', code = NULL, next_attempt_at = NULL
              WHERE envelope_id = ?1 AND state <> 'sending'",
-            [envelope.as_str()],
+            envelope,
+            entry,
         )
     }
 
@@ -214,12 +218,13 @@ impl Vault {
         Ok(())
     }
 
-    /// The person gives the message up. `false` when it is on its way, or gone already: then it may have been sent.
+    /// The person gives the message up; written down with it. `false` when it is on its way, or gone already: then it
+    /// may have been sent.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn discard(&self, envelope: &EnvelopeId) -> Result<bool, VaultError> {
-        self.change("DELETE FROM outbox WHERE envelope_id = ?1 AND state <> 'sending'", [envelope.as_str()])
+    pub fn discard(&self, envelope: &EnvelopeId, entry: &NewEntry) -> Result<bool, VaultError> {
+        self.decide("DELETE FROM outbox WHERE envelope_id = ?1 AND state <> 'sending'", envelope, entry)
     }
 
     /// Queues again what was being sent when the program ended; nobody knows whether it arrived, and its name makes
@@ -230,6 +235,17 @@ impl Vault {
     pub fn recover(&self) -> Result<(), VaultError> {
         self.change("UPDATE outbox SET state = 'queued' WHERE state = 'sending'", [])?;
         Ok(())
+    }
+
+    /// What a person decides about a row stands in the log if it happened, and only then.
+    fn decide(&self, sql: &str, envelope: &EnvelopeId, entry: &NewEntry) -> Result<bool, VaultError> {
+        self.ledger().write(|ledger| {
+            let changed = ledger.prepare_cached(sql)?.execute([envelope.as_str()])? > 0;
+            if changed {
+                append(ledger, slice::from_ref(entry))?;
+            }
+            Ok(changed)
+        })
     }
 
     fn change(&self, sql: &str, parameters: impl Params) -> Result<bool, VaultError> {

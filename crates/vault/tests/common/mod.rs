@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chatehr_audit::{NewEntry, Outcome};
 use chatehr_contract::{
     Appointment, AppointmentId, AppointmentStatus, Availability, Consultation, ConsultationId,
     ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName,
-    Physician, Sex, SpecialtyCode, Timestamp, Urgency,
+    Physician, Role, Sex, SpecialtyCode, Timestamp, Urgency,
 };
 use chatehr_vault::{CacheChange, NewOutboxRow, Vault, VaultKey};
 use serde_json::json;
@@ -121,6 +122,22 @@ pub(crate) fn outgoing(envelope: &str, consultation: &str) -> NewOutboxRow {
         to_id: PersonId::new("patient-1"),
         text: format!("words of {envelope}"),
         queued_at: at(0),
+    }
+}
+
+/// An action of this person's, as the log has it.
+pub(crate) fn entry(action: &str) -> NewEntry {
+    NewEntry {
+        at: at(0),
+        actor: Some(me().to_string()),
+        role: Role::Physician,
+        session: "s-1".to_owned(),
+        workstation: "desk-1".to_owned(),
+        action: action.to_owned(),
+        objects: vec!["c-1".to_owned()],
+        patient: Some(PersonId::new("patient-1")),
+        outcome: Outcome::Success,
+        reason: None,
     }
 }
 

@@ -1,0 +1,163 @@
+//! What a person does at the desk stands in the audit log of their ledger.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods
+)]
+#![allow(
+    clippy::await_holding_invalid_type,
+    reason = "a lock on the file is what stands in the way in one test"
+)]
+
+mod support;
+
+use chatehr_audit::{Criteria, Entry, Expectations, Outcome};
+use chatehr_contract::*;
+use chatehr_engine::Settings;
+use chatehr_vault::{Vault, keyring};
+use support::{Bench, Clinic, LINDQVIST, OKAFOR, keyring_is_here};
+
+/// The files of the one person who has worked here, once the desk has closed them.
+async fn files(bench: Bench, settings: &Settings) -> Vault {
+    bench.desk.close().await;
+    drop(bench);
+    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
+    assert_eq!(people.len(), 1);
+    let dir = people.into_iter().next().unwrap().unwrap().path();
+    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+    let ring = keyring::Keyring::new(&settings.keyring_service);
+    let key = keyring::load_or_create_key(&ring, &entry, &dir, [0; 32], Timestamp::from_millis(0)).unwrap();
+    for _ in 0..100 {
+        match Vault::open(&dir, &key) {
+            Ok(vault) => return vault,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+        }
+    }
+    panic!("the desk does not let go of its files");
+}
+
+fn entries(vault: &Vault) -> Vec<Entry> {
+    let mut found = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
+    found.reverse();
+    found
+}
+
+fn actions(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.said.action.as_str()).collect()
+}
+
+fn data() -> tempfile::TempDir {
+    tempfile::TempDir::new().unwrap()
+}
+
+async fn read(bench: &Bench, id: &ConsultationId) {
+    bench.desk.consultation(id).await.unwrap();
+    bench.desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_physician_does_is_on_record_with_whose_record_it_was_and_none_of_its_content() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let asked = clinic.request(Urgency::Routine, "canary-description").await;
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.until_known(&asked.id).await;
+    for _ in 0..3 {
+        read(&bench, &asked.id).await;
+    }
+    bench.desk.accept(&asked.id).await.unwrap();
+    let words = SendMessage { consultation_id: asked.id.clone(), text: "canary-words".to_owned() };
+    bench.desk.send(&words).await.unwrap();
+    bench.conversation_until(&asked.id, |all| all.iter().any(|message| message.id.is_some())).await;
+    bench.desk.sign_out().await.unwrap();
+
+    let vault = files(bench, &settings).await;
+    vault.verify_audit(&Expectations::default()).unwrap();
+    let entries = entries(&vault);
+    let of_this: Vec<_> =
+        entries.iter().filter(|entry| entry.said.objects.contains(&asked.id.to_string())).cloned().collect();
+    assert_eq!(
+        actions(&of_this),
+        [
+            "consultation.read",
+            "message.list",
+            "consultation.accept.ask",
+            "consultation.accept",
+            "message.create"
+        ]
+    );
+    assert!(of_this.iter().all(|entry| entry.said.patient.as_ref() == Some(&asked.patient_id)));
+    assert_eq!(entries.first().unwrap().said.action, "session.sign-in");
+    assert_eq!(entries.last().unwrap().said.action, "session.sign-out");
+    let first = &entries[0].said;
+    assert!(
+        entries.iter().all(|entry| entry.said.actor == first.actor && entry.said.session == first.session)
+    );
+    assert_eq!((first.workstation.as_str(), first.role.as_str()), ("desk-1", "physician"));
+    let told = serde_json::to_string(&entries).unwrap();
+    assert!(!told.contains("canary"), "an entry holds no content");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accept_that_came_too_late_is_on_record_as_refused() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let asked = clinic.request(Urgency::Routine, "a cough").await;
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.until_known(&asked.id).await;
+    let (colleague, _) = clinic.as_person(LINDQVIST).await;
+    let update = ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
+    colleague.update_consultation(&asked.id, &update, "first").await.unwrap();
+    bench.desk.accept(&asked.id).await.unwrap_err();
+
+    let vault = files(bench, &settings).await;
+    let entries = entries(&vault);
+    let accept = entries.iter().find(|entry| entry.said.action == "consultation.accept").unwrap();
+    assert_eq!(accept.said.outcome, Outcome::Refused);
+    assert!(accept.said.reason.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_whose_entry_cannot_be_written_does_not_happen() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let asked = clinic.request(Urgency::Routine, "a cough").await;
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.until_known(&asked.id).await;
+    bench.desk.accept(&asked.id).await.unwrap();
+    let other = clinic.request(Urgency::Routine, "a sore throat").await;
+    bench.until_known(&other.id).await;
+
+    let dir = std::fs::read_dir(data.path().join("people")).unwrap().next().unwrap().unwrap().path();
+    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+    let key = keyring::Keyring::new(&settings.keyring_service).get(&entry).unwrap().unwrap();
+    let ledger = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
+    ledger.execute_batch(&format!("PRAGMA key = \"x'{}'\"; BEGIN IMMEDIATE;", *key)).unwrap();
+
+    let refused = bench.desk.accept(&other.id).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::StorageFault);
+    let (okafor, _) = clinic.as_person(OKAFOR).await;
+    assert_eq!(okafor.consultation(&other.id).await.unwrap().status, ConsultationStatus::Pending);
+    let words = SendMessage { consultation_id: asked.id.clone(), text: "rest".to_owned() };
+    bench.desk.send(&words).await.unwrap_err();
+    assert_eq!(bench.desk.state().await.outbox_waiting, 0);
+    let unseen = ConversationRequest { id: other.id.clone(), limit: 10 };
+    assert!(bench.desk.conversation(unseen).await.is_err(), "nor is a conversation shown");
+
+    ledger.execute_batch("ROLLBACK").unwrap();
+    bench.desk.accept(&other.id).await.unwrap();
+}
