@@ -25,7 +25,7 @@ use serde::Deserialize;
 use crate::{
     config::{self, Config, ConfigError},
     error::ClientError,
-    exchange::{self, Answer, Asking},
+    exchange::{self, Answer, Asking, Unanswered},
     page,
     signed_in::SignedIn,
 };
@@ -110,8 +110,8 @@ impl Client {
     /// [`ClientError::NotChatEhr`] for anything that answers and does not say that it is ChatEHR.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.request(Method::GET, &["health"])?.timeout(self.0.timeout);
-        let health =
-            exchange::exchange(request, Asking::Identity).await.and_then(|answer| read_health(&answer));
+        let answer = exchange::exchange(request).await.map_err(|told| told.read(Asking::Identity));
+        let health = answer.and_then(|answer| read_health(&answer));
         self.0.identified.store(health.is_ok(), Ordering::Relaxed);
         health
     }
@@ -160,16 +160,25 @@ impl Client {
 
     /// Sends once the server is known to be ChatEHR, and reads the answer.
     pub(crate) async fn ask(&self, request: RequestBuilder, asking: Asking) -> Result<Answer, ClientError> {
+        self.ask_closely(request, asking).await.map_err(|told| told.read(asking))
+    }
+
+    /// The same for who reads more of a refusal than every refusal has.
+    pub(crate) async fn ask_closely(
+        &self,
+        request: RequestBuilder,
+        asking: Asking,
+    ) -> Result<Answer, Unanswered> {
         self.identify().await?;
-        let answer = exchange::exchange(request.timeout(self.0.timeout), asking).await;
-        self.doubt(answer)
+        let answer = exchange::exchange(request.timeout(self.0.timeout)).await;
+        self.doubt(answer, asking)
     }
 
     /// Sends once the server is known to be ChatEHR; the body is a stream without an end, so no time limit.
     pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         self.identify().await?;
-        let response = exchange::open(request, Asking::Session).await;
-        self.doubt(response)
+        let response = exchange::open(request).await;
+        self.doubt(response, Asking::Session).map_err(|told| told.read(Asking::Session))
     }
 
     async fn identify(&self) -> Result<(), ClientError> {
@@ -180,8 +189,13 @@ impl Client {
     }
 
     /// After these, whoever answers next has to say again who it is.
-    fn doubt<T>(&self, result: Result<T, ClientError>) -> Result<T, ClientError> {
-        if let Err(ClientError::Unreachable(_) | ClientError::NotChatEhr { .. }) = result {
+    fn doubt<T>(&self, result: Result<T, Unanswered>, asking: Asking) -> Result<T, Unanswered> {
+        let error = match &result {
+            Ok(_) => return result,
+            Err(Unanswered::Failed(error)) => error,
+            Err(Unanswered::Refused(refusal)) => &refusal.read(asking),
+        };
+        if let ClientError::Unreachable(_) | ClientError::NotChatEhr { .. } = error {
             self.0.identified.store(false, Ordering::Relaxed);
         }
         result

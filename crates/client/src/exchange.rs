@@ -49,19 +49,62 @@ impl Answer {
     }
 }
 
+/// A refusal as it came, for the few who read more of it than every refusal has.
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Refusal {
+    /// What it means by the general rules.
+    pub(crate) fn read(&self, asking: Asking) -> ClientError {
+        refusal::read(self.status, &self.headers, &self.body, asking)
+    }
+
+    /// The record that stood in the way, where the refusal has one of this form.
+    pub(crate) fn current<T: DeserializeOwned>(&self) -> Option<T> {
+        refusal::current_as(&self.body)
+    }
+}
+
+/// Why there is no answer to read.
+pub(crate) enum Unanswered {
+    /// The server did not say anything that can be used.
+    Failed(ClientError),
+    /// It said no.
+    Refused(Refusal),
+}
+
+impl Unanswered {
+    /// By the general rules.
+    pub(crate) fn read(self, asking: Asking) -> ClientError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Refused(refusal) => refusal.read(asking),
+        }
+    }
+}
+
+impl From<ClientError> for Unanswered {
+    fn from(error: ClientError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Sends, and reads the whole answer.
-pub(crate) async fn exchange(request: RequestBuilder, asking: Asking) -> Result<Answer, ClientError> {
-    let mut response = open(request, asking).await?;
+pub(crate) async fn exchange(request: RequestBuilder) -> Result<Answer, Unanswered> {
+    let mut response = open(request).await?;
     let headers = response.headers().clone();
     let body = read_body(&mut response, MAX_BODY).await?;
     if refusal::is_web_page(&headers, &body) {
-        return Err(ClientError::NotChatEhr { reason: "it answers with a web page" });
+        return Err(ClientError::NotChatEhr { reason: "it answers with a web page" }.into());
     }
     Ok(Answer { headers, body })
 }
 
-/// Sends, and turns every status but success into an error. The body is yet to be read.
-pub(crate) async fn open(request: RequestBuilder, asking: Asking) -> Result<Response, ClientError> {
+/// Sends, and turns every status but success into a refusal. The body is yet to be read.
+pub(crate) async fn open(request: RequestBuilder) -> Result<Response, Unanswered> {
     let mut response = request.send().await.map_err(transport)?;
     if response.status().is_success() {
         return Ok(response);
@@ -70,7 +113,7 @@ pub(crate) async fn open(request: RequestBuilder, asking: Asking) -> Result<Resp
     let headers = response.headers().clone();
     // Best effort: the status alone tells most of it.
     let body = read_body(&mut response, MAX_REFUSAL).await.unwrap_or_default();
-    Err(refusal::read(status, &headers, &body, asking))
+    Err(Unanswered::Refused(Refusal { status, headers, body }))
 }
 
 async fn read_body(response: &mut Response, most: usize) -> Result<Vec<u8>, ClientError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chatehr_contract::{ConsultationStatus, InvalidField, PersonId};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
@@ -103,6 +104,12 @@ fn current(body: &Value) -> Option<ConflictState> {
         physician_id: record.get("physicianId").and_then(Value::as_str).map(PersonId::new),
         version: record.get("version").and_then(Value::as_u64).unwrap_or_default(),
     })
+}
+
+/// The record that stood in the way, where it has this form.
+pub(crate) fn current_as<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    members(&body, "current").find_map(|current| T::deserialize(current).ok())
 }
 
 fn message(body: &Value) -> String {

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Keys travel with or without padding.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -245,12 +245,12 @@ impl SignedIn {
         Ok(request.header(AUTHORIZATION, token).header("accept-envelope", "3"))
     }
 
-    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
         let request = self.request(Method::GET, segments)?;
         self.client.ask(request, Asking::Session).await?.json()
     }
 
-    async fn list<T: DeserializeOwned>(
+    pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         pairs: &[(&'static str, String)],
@@ -259,7 +259,7 @@ impl SignedIn {
         page::read(&self.client.ask(request, Asking::Session).await?)
     }
 
-    async fn change<T: DeserializeOwned>(
+    pub(crate) async fn change<T: DeserializeOwned>(
         &self,
         method: Method,
         segments: &[&str],

@@ -270,6 +270,31 @@ impl NewAnchor {
     }
 }
 
+/// The head of a workstation's audit log, counter-signed by the server that keeps it. What is signed is in the audit
+/// log's own documentation; this is how it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptAnchor {
+    /// Whose log: who asked, before the workstation's own id.
+    pub device_id: String,
+    /// How many entries there were.
+    pub count: u64,
+    /// The hash of the latest: 64 hexadecimal digits.
+    pub head: String,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+    /// Ed25519, 128 hexadecimal digits.
+    pub signature: String,
+}
+
+/// How far a log went that the server has kept, told when it refuses an anchor of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptCount {
+    /// Entries: more than in the anchor that goes back, as many as in one with another head.
+    pub count: u64,
+}
+
 /// One thing that has changed, as GET /changes tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -304,4 +329,21 @@ pub enum Change {
     /// A kind of a newer server.
     #[serde(other)]
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_what_is_kept_of_a_log_are_a_promise() {
+        let kept = KeptAnchor {
+            device_id: "person physician-12/ward-3".to_owned(),
+            count: 1204,
+            head: "ab".repeat(32),
+            at: "2026-11-23T09:42:00Z".parse().unwrap(),
+            signature: "cd".repeat(64),
+        };
+        insta::assert_json_snapshot!((kept, KeptCount { count: 1204 }));
+    }
 }

@@ -13,6 +13,7 @@ mod feature;
 mod ids;
 mod kiosk;
 mod person;
+mod policy;
 mod record;
 mod request;
 mod time;
@@ -22,14 +23,15 @@ mod word;
 pub use error::{ErrorCode, ErrorReport};
 pub use event::{EventKind, ServerEvent};
 pub use feature::{
-    AppointmentResponse, Availability, AvailabilityUpdate, Change, Handoff, KioskCode, NewAnchor,
-    NewKioskCode, NewKioskSession, ParticipantStatus, ReadUpTo, Receipt,
+    AppointmentResponse, Availability, AvailabilityUpdate, Change, Handoff, KeptAnchor, KeptCount, KioskCode,
+    NewAnchor, NewKioskCode, NewKioskSession, ParticipantStatus, ReadUpTo, Receipt,
 };
 pub use ids::{AppointmentId, ConsultationId, EnvelopeId, MessageId, PersonId};
 pub use kiosk::{
     KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
 };
 pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
+pub use policy::{POLICY_DOMAIN, Policy, SignedPolicy};
 pub use record::{
     Appointment, Consultation, Escalation, EscalationState, HistoryEntry, Message, SPECIALTIES, Specialty,
 };

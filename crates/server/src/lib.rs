@@ -47,10 +47,10 @@ mod upstream;
 mod visibility;
 
 pub use authenticate::Machine;
+pub use chatehr_contract::Policy;
 pub use escalation::EscalationPolicy;
 pub use faults::{Faults, Settings as FaultSettings};
 pub use listen::Limits;
-pub use policy::Policy;
 pub use rate::{ClassRates, Rate, RateSettings};
 pub use seed::Seed;
 pub use serve::{Config, MIN_ROOT_SECRET_BYTES, Mode, Running, StartError, start};

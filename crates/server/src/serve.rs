@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use chatehr_contract::Policy;
 use chatehr_token::Verifier;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -23,7 +24,7 @@ use crate::{
     listen::{self, Limits, tls},
     live,
     metrics::{self, Metrics},
-    policy::{Policy, SignedPolicy},
+    policy::SignedPolicy,
     provider::Provider,
     rate::{RateSettings, Rates, Streams},
     sealing::{SealingError, Seals},

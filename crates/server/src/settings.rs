@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
 
+use chatehr_contract::Policy;
 use chatehr_token::ClaimNames;
 use serde_json::Value;
 
 use crate::{
     authenticate::Machine,
     escalation::EscalationPolicy,
-    policy::Policy,
     rate::Rate,
     serve::{Config, Mode},
 };

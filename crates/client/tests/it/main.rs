@@ -8,6 +8,7 @@
 )]
 
 mod asking;
+mod clinic;
 mod identity;
 mod listening;
 mod transport;

@@ -4,7 +4,7 @@ use chatehr_audit::{
     Anchor, AnchorRefused, Criteria, Expectations, Hash, LogId, NewEntry, Outcome, SigningKey, append,
     create, head, keep_anchor, prune, search,
 };
-use chatehr_contract::{NewAnchor, PersonId, Role, Timestamp};
+use chatehr_contract::{KeptCount, NewAnchor, PersonId, Role, Timestamp};
 use rusqlite::Connection;
 
 use super::{StoreError, Tx};
@@ -45,13 +45,13 @@ impl Tx<'_> {
             .map_err(|_| Problem::field("head", "must be 64 hexadecimal digits in lower case"))?;
         let anchor = Anchor { device_id: anchor.device_id.clone(), count: anchor.count, head: Hash(hash) };
         keep_anchor(&self.sql, &anchor, now, key).map_err(|refused| match refused {
-            AnchorRefused::GoesBack { .. } => Problem::Conflict {
+            AnchorRefused::GoesBack { kept } => Problem::Conflict {
                 message: "This workstation's log was longer before: it is an old copy, or was cut.",
-                current: None,
+                current: serde_json::to_value(KeptCount { count: kept }).ok(),
             },
-            AnchorRefused::OtherHead { .. } => Problem::Conflict {
+            AnchorRefused::OtherHead { kept } => Problem::Conflict {
                 message: "This workstation's log had another head at that length: it was written anew.",
-                current: None,
+                current: serde_json::to_value(KeptCount { count: kept }).ok(),
             },
             AnchorRefused::Sqlite(error) => Problem::from(StoreError::from(error)),
         })

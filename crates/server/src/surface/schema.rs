@@ -2,7 +2,7 @@
 //! answers that have none.
 
 use chatehr_contract::{
-    Appointment, Consultation, Message, PersonId, Receipt, Role, SpecialtyCode, Timestamp,
+    Appointment, Consultation, Message, PersonId, Policy, Receipt, Role, SpecialtyCode, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -93,9 +93,9 @@ pub(crate) fn who(schemas: &mut Schemas) -> RefOr<Schema> {
 
 /// GET /policy.
 pub(crate) fn signed_policy(schemas: &mut Schemas) -> RefOr<Schema> {
-    let policy = model::<crate::policy::Policy>(schemas);
+    let policy = model::<Policy>(schemas);
     // What may be left out of the setting is never left out of the answer.
-    for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name == crate::policy::Policy::name()) {
+    for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name == Policy::name()) {
         if let RefOr::T(Schema::Object(object)) = schema {
             object.required = object.properties.keys().cloned().collect();
         }

@@ -152,8 +152,10 @@ async fn a_workstations_log_is_counter_signed_and_never_goes_back() {
         201,
         "the same again is the same"
     );
-    assert_eq!(okafor.post("/audit/anchors", anchor(12, "cd")).await.error(), "CONFLICT");
-    assert_eq!(okafor.post("/audit/anchors", anchor(11, "ab")).await.error(), "CONFLICT");
+    for refused in [anchor(12, "cd"), anchor(11, "ab")] {
+        let reply = okafor.post("/audit/anchors", refused).await;
+        assert_eq!((reply.error(), &reply.json["current"]), ("CONFLICT", &json!({ "count": 12 })));
+    }
     assert_eq!(okafor.post("/audit/anchors", anchor(13, "ef")).await.status, 201);
     assert_eq!(okafor.post("/audit/anchors", anchor(14, "XY")).await.paths(), ["head"]);
 }
