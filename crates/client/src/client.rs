@@ -8,7 +8,7 @@ use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -21,13 +21,16 @@ use reqwest::{
     redirect,
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::{
+    breaker::{Breaker, Ending, Errand, Pass},
     config::{self, Config, ConfigError},
     error::ClientError,
     exchange::{self, Answer, Asking, Unanswered},
     page,
     signed_in::SignedIn,
+    skew::{Skew, Skews},
 };
 
 /// A workstation's connection to ChatEHR. Cheap to clone.
@@ -42,6 +45,8 @@ struct Inner {
     idle_timeout: Duration,
     jitter_seed: u64,
     identified: AtomicBool,
+    breaker: Mutex<Breaker>,
+    skews: Skews,
 }
 
 /// What a server says of itself.
@@ -81,7 +86,12 @@ impl Client {
             .redirect(redirect::Policy::none())
             .referer(false)
             .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(30));
+            .pool_idle_timeout(Duration::from_secs(30))
+            // A connection of HTTP/2 that is dead at the other end would be taken for every new attempt, the event
+            // stream's too, until TCP gives up on it, which can be a quarter of an hour.
+            .http2_keep_alive_interval(config.idle_timeout / 3)
+            .http2_keep_alive_timeout(config.idle_timeout / 3)
+            .http2_keep_alive_while_idle(true);
         if config::is_loopback(&base) {
             // A proxy from the environment would carry what was meant to stay on this machine, and so would a
             // name server that knows its own localhost.
@@ -101,16 +111,37 @@ impl Client {
             idle_timeout: config.idle_timeout,
             jitter_seed: config.jitter_seed,
             identified: AtomicBool::new(false),
+            // Another seed than the event stream's, or both would come back in the same moment.
+            breaker: Mutex::new(Breaker::new(config.failure_budget, config.jitter_seed.rotate_left(32))),
+            skews: Skews::new(config.clock),
         })))
     }
 
-    /// Asks the server who it is; no key goes along.
+    /// Asks the server who it is; no key goes along. Sent also while the server is given time after failures.
     ///
     /// # Errors
     /// [`ClientError::NotChatEhr`] for anything that answers and does not say that it is ChatEHR.
     pub async fn health(&self) -> Result<Health, ClientError> {
+        self.guarded(Errand::Probe, async { Ok(self.ask_who().await?) })
+            .await
+            .map_err(|told| told.read(Asking::Identity))
+    }
+
+    /// Ends the time that a failing server is given: a person asked. One request goes out and decides for the others.
+    pub fn retry_now(&self) {
+        self.breaker().retry_now(Instant::now());
+    }
+
+    /// How far the server's clock is ahead of this workstation's, by the last few answers. None before the first, and
+    /// without [`Config::clock`].
+    pub fn skew(&self) -> Option<Skew> {
+        self.0.skews.median()
+    }
+
+    async fn ask_who(&self) -> Result<Health, ClientError> {
         let request = self.request(Method::GET, &["health"])?.timeout(self.0.timeout);
-        let answer = exchange::exchange(request).await.map_err(|told| told.read(Asking::Identity));
+        let answer =
+            exchange::exchange(request, &self.0.skews).await.map_err(|told| told.read(Asking::Identity));
         let health = answer.and_then(|answer| read_health(&answer));
         self.0.identified.store(health.is_ok(), Ordering::Relaxed);
         health
@@ -169,21 +200,56 @@ impl Client {
         request: RequestBuilder,
         asking: Asking,
     ) -> Result<Answer, Unanswered> {
-        self.identify().await?;
-        let answer = exchange::exchange(request.timeout(self.0.timeout)).await;
-        self.doubt(answer, asking)
+        // Who it is and what is asked have one time together.
+        let deadline = Instant::now().checked_add(self.0.timeout);
+        self.guarded(Errand::Ordinary, async {
+            self.identify().await?;
+            let left = deadline.map_or(self.0.timeout, |end| end.saturating_duration_since(Instant::now()));
+            let answer = exchange::exchange(request.timeout(left), &self.0.skews).await;
+            self.doubt(answer, asking)
+        })
+        .await
     }
 
-    /// Sends once the server is known to be ChatEHR; the body is a stream without an end, so no time limit.
+    /// Sends once the server is known to be ChatEHR; the body is a stream without an end, so no time limit. It goes out
+    /// also while the server is given time: the stream spaces its own attempts.
     pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        self.identify().await?;
-        let response = exchange::open(request).await;
-        self.doubt(response, Asking::Session).map_err(|told| told.read(Asking::Session))
+        self.guarded(Errand::Probe, async {
+            self.identify().await?;
+            let response = exchange::open(request, &self.0.skews).await;
+            self.doubt(response, Asking::Session)
+        })
+        .await
+        .map_err(|told| told.read(Asking::Session))
+    }
+
+    /// Does it unless the server is given time, and counts what becomes of it.
+    async fn guarded<T>(
+        &self,
+        errand: Errand,
+        work: impl Future<Output = Result<T, Unanswered>>,
+    ) -> Result<T, Unanswered> {
+        let began = Instant::now();
+        let pass = self.breaker().admit(began, errand).map_err(|wait| {
+            // Nobody knows how long the one takes that decides.
+            ClientError::Paused { retry_in: wait.max(Duration::from_secs(1)) }
+        })?;
+        let mut under_way = UnderWay { client: self, pass, ending: Ending::Abandoned };
+        let result = work.await;
+        under_way.ending = match &result {
+            Err(told) => told.ending(began.elapsed()),
+            Ok(_) => Ending::Answered,
+        };
+        result
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.0.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn identify(&self) -> Result<(), ClientError> {
         if !self.0.identified.load(Ordering::Relaxed) {
-            self.health().await?;
+            self.ask_who().await?;
         }
         Ok(())
     }
@@ -205,6 +271,39 @@ impl Client {
         match &self.0.api_key {
             Some(key) => request.header(AUTHORIZATION, key.clone()),
             None => request,
+        }
+    }
+}
+
+/// Settles its pass when it ends, and also when it is dropped half-way.
+struct UnderWay<'a> {
+    client: &'a Client,
+    pass: Pass,
+    ending: Ending,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.client.breaker().settle(Instant::now(), &self.pass, self.ending);
+    }
+}
+
+impl Unanswered {
+    /// What it says of the server's state. A refusal is an answer.
+    fn ending(&self, took: Duration) -> Ending {
+        let read;
+        let error = match self {
+            Self::Failed(error) => error,
+            Self::Refused(refusal) => {
+                read = refusal.read(Asking::Session);
+                &read
+            }
+        };
+        match error {
+            ClientError::Unreachable(_) | ClientError::Timeout | ClientError::ServerFault { .. } => {
+                Ending::Failed { took, asked: error.retry_after() }
+            }
+            _ => Ending::Answered,
         }
     }
 }

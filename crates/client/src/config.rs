@@ -12,6 +12,8 @@ use std::{
 
 use reqwest::{Url, header::HeaderValue};
 
+use crate::skew::Clock;
+
 /// How to reach ChatEHR. Change the public fields after [`Config::new`] as needed.
 #[derive(Clone)]
 pub struct Config {
@@ -25,6 +27,10 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long an event stream may be silent before it counts as dead: two of the server's heartbeats. 30 s.
     pub idle_timeout: Duration,
+    /// What failures in a row may take together, from the second on, before the server is given time. 45 s.
+    pub failure_budget: Duration,
+    /// This workstation's time, to measure the server's against; without it nothing is measured.
+    pub clock: Option<Clock>,
     /// Spreads the reconnections of many workstations; from the system's randomness unless set.
     pub jitter_seed: u64,
 }
@@ -38,6 +44,8 @@ impl Config {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            failure_budget: Duration::from_secs(45),
+            clock: None,
             jitter_seed: RandomState::new().build_hasher().finish(),
         }
     }

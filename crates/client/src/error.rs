@@ -75,6 +75,12 @@ pub enum ClientError {
         /// Not before.
         retry_after: Option<Duration>,
     },
+    /// Not sent: the server has failed again and again, and is given time.
+    #[error("the server has failed again and again and is not asked for a while")]
+    Paused {
+        /// Until it is asked again.
+        retry_in: Duration,
+    },
     /// A refusal that has no meaning in the contract.
     #[error("the server refused with status {status}")]
     Refused {
@@ -151,9 +157,11 @@ impl ClientError {
     /// Whether the same request may succeed later without anybody changing anything. The one place that decides.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Timeout | Self::RateLimited { .. } | Self::ServerFault { .. } => {
-                true
-            }
+            Self::Unreachable(_)
+            | Self::Timeout
+            | Self::RateLimited { .. }
+            | Self::ServerFault { .. }
+            | Self::Paused { .. } => true,
             Self::NotChatEhr { .. }
             | Self::ApiKeyRefused
             | Self::SignInRefused
@@ -179,10 +187,11 @@ impl ClientError {
             )
     }
 
-    /// How long the server asks to wait.
+    /// How long to wait before the same is asked again, where that is known.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::ServerFault { retry_after, .. } => *retry_after,
+            Self::Paused { retry_in } => Some(*retry_in),
             _ => None,
         }
     }
@@ -191,7 +200,7 @@ impl ClientError {
     /// a record that somebody has taken was taken by this very person.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unreachable(_) => ErrorCode::ServerUnreachable,
+            Self::Unreachable(_) | Self::Paused { .. } => ErrorCode::ServerUnreachable,
             Self::Timeout => ErrorCode::ServerTimeout,
             Self::NotChatEhr { .. } => ErrorCode::NotChatEhr,
             Self::ApiKeyRefused => ErrorCode::ApiKeyRefused,
@@ -246,6 +255,7 @@ mod tests {
             (ClientError::Timeout, true, false, C::ServerTimeout),
             (ClientError::RateLimited { retry_after: wait }, true, false, C::RateLimited),
             (ClientError::ServerFault { status: 503, retry_after: wait }, true, false, C::ServerFault),
+            (ClientError::Paused { retry_in: Duration::from_secs(7) }, true, false, C::ServerUnreachable),
             (ClientError::NotChatEhr { reason: "x" }, false, false, C::NotChatEhr),
             (ClientError::ApiKeyRefused, false, false, C::ApiKeyRefused),
             (ClientError::SignInRefused, false, false, C::SignInRefused),
@@ -267,8 +277,13 @@ mod tests {
             assert_eq!(error.is_transient(), transient, "{error:?}");
             assert_eq!(error.concerns_this_request(), own, "{error:?}");
             assert_eq!(error.code(), code, "{error:?}");
-            let waits = matches!(error, ClientError::RateLimited { .. } | ClientError::ServerFault { .. })
-                .then_some(7);
+            let waits = matches!(
+                error,
+                ClientError::RateLimited { .. }
+                    | ClientError::ServerFault { .. }
+                    | ClientError::Paused { .. }
+            )
+            .then_some(7);
             assert_eq!(error.retry_after().map(|wait| wait.as_secs()), waits, "{error:?}");
         }
     }

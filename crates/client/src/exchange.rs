@@ -8,10 +8,12 @@ use reqwest::{
     header::{CONTENT_LENGTH, HeaderMap, HeaderValue},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::{
     error::{BadAnswer, ClientError, ConnectionFault},
     refusal,
+    skew::Skews,
 };
 
 /// The longest answer that is read.
@@ -93,8 +95,8 @@ impl From<ClientError> for Unanswered {
 }
 
 /// Sends, and reads the whole answer.
-pub(crate) async fn exchange(request: RequestBuilder) -> Result<Answer, Unanswered> {
-    let mut response = open(request).await?;
+pub(crate) async fn exchange(request: RequestBuilder, skews: &Skews) -> Result<Answer, Unanswered> {
+    let mut response = open(request, skews).await?;
     let headers = response.headers().clone();
     let body = read_body(&mut response, MAX_BODY).await?;
     if refusal::is_web_page(&headers, &body) {
@@ -104,8 +106,10 @@ pub(crate) async fn exchange(request: RequestBuilder) -> Result<Answer, Unanswer
 }
 
 /// Sends, and turns every status but success into a refusal. The body is yet to be read.
-pub(crate) async fn open(request: RequestBuilder) -> Result<Response, Unanswered> {
+pub(crate) async fn open(request: RequestBuilder, skews: &Skews) -> Result<Response, Unanswered> {
+    let sent = Instant::now();
     let mut response = request.send().await.map_err(transport)?;
+    skews.heard(response.headers(), sent.elapsed());
     if response.status().is_success() {
         return Ok(response);
     }

@@ -16,21 +16,29 @@
 )]
 
 mod backoff;
+mod breaker;
+mod care;
+mod changes;
 mod client;
 mod config;
 mod error;
 mod events;
 mod exchange;
+mod fetched;
 mod page;
 mod policy;
 mod refusal;
 mod signed_in;
+mod skew;
 mod sse;
 
+pub use changes::{ChangePage, ChangesError, MAX_CHANGES};
 pub use client::{Client, Health};
 pub use config::{Config, ConfigError};
 pub use error::{BadAnswer, ClientError, ConflictState, ConnectionFault};
 pub use events::{EventStream, StreamItem};
+pub use fetched::{Fetched, ListTag};
 pub use page::{ConsultationQuery, Page};
 pub use policy::{AnchorError, NotAKey, PolicyError, ServerKey, VerifiedPolicy, verify_policy};
 pub use signed_in::{MessageKeyMaterial, SignedIn};
+pub use skew::{Clock, Skew};

@@ -145,12 +145,7 @@ impl SignedIn {
         limit: u32,
         offset: u32,
     ) -> Result<Page<Message>, ClientError> {
-        let pairs = [
-            ("consultationId", consultation.to_string()),
-            ("limit", limit.to_string()),
-            ("offset", offset.to_string()),
-        ];
-        self.list(&["messages"], &pairs).await
+        self.list(&["messages"], &message_pairs(consultation, limit, offset)).await
     }
 
     /// All of them.
@@ -186,7 +181,7 @@ impl SignedIn {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Page<Appointment>, ClientError> {
-        self.list(&["appointments"], &[("startDate", from.to_string()), ("endDate", to.to_string())]).await
+        self.list(&["appointments"], &appointment_pairs(from, to)).await
     }
 
     /// A patient's name and what else the directory knows.
@@ -272,4 +267,20 @@ impl SignedIn {
             .json(body);
         self.client.ask(request, Asking::Session).await?.json()
     }
+}
+
+pub(crate) fn message_pairs(
+    consultation: &ConsultationId,
+    limit: u32,
+    offset: u32,
+) -> [(&'static str, String); 3] {
+    [
+        ("consultationId", consultation.to_string()),
+        ("limit", limit.to_string()),
+        ("offset", offset.to_string()),
+    ]
+}
+
+pub(crate) fn appointment_pairs(from: Timestamp, to: Timestamp) -> [(&'static str, String); 2] {
+    [("startDate", from.to_string()), ("endDate", to.to_string())]
 }

@@ -57,6 +57,11 @@ impl Consultation {
         serde_json::from_value(self.metadata.get("escalation")?.clone()).ok()
     }
 
+    /// What was said of it in words, oldest first: notes, and reasons for a decline or a hand-off.
+    pub fn notes(&self) -> impl Iterator<Item = (&HistoryEntry, &str)> {
+        self.history.iter().filter_map(|entry| Some((entry, entry.note.as_deref()?)))
+    }
+
     /// Whether this person has declined it.
     pub fn was_declined_by(&self, person: &PersonId) -> bool {
         self.metadata
@@ -242,6 +247,20 @@ impl Message {
     /// The sender's own name for it.
     pub fn envelope_id(&self) -> Option<EnvelopeId> {
         self.metadata.get("envelopeId").and_then(Value::as_str).map(EnvelopeId::new)
+    }
+
+    /// When it was first handed to whom it is for (feature `receipts`).
+    pub fn delivered_at(&self) -> Option<Timestamp> {
+        self.time("deliveredAt")
+    }
+
+    /// When they said that they had read it (feature `receipts`).
+    pub fn read_at(&self) -> Option<Timestamp> {
+        self.time("readAt")
+    }
+
+    fn time(&self, key: &str) -> Option<Timestamp> {
+        self.metadata.get(key)?.as_str()?.parse().ok()
     }
 }
 

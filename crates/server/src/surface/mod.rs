@@ -10,6 +10,7 @@ mod read;
 pub(crate) mod route;
 pub(crate) mod schema;
 mod stream;
+mod unchanged;
 mod unique;
 
 use std::{
@@ -333,7 +334,15 @@ async fn decide(
     if route.action == Action::MessageCreate && !sealed && app.provider.answers_sealed() {
         outcome.body = opened(&app.seals, outcome.body)?;
     }
-    Ok(face.write(route.action, outcome, id, now))
+    let tag = unchanged::tag(&outcome);
+    let mut response = match &tag {
+        Some(tag) if unchanged::is_known(&head.headers, tag) => unchanged::not_modified(),
+        _ => face.write(route.action, outcome, id, now),
+    };
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// A request for a route, before its body is read.

@@ -196,7 +196,7 @@ fn operation(
     for parameter in parameters(answers.face, route, path) {
         operation = operation.parameter(parameter);
     }
-    for name in header_names(action, route.method) {
+    for name in header_names(action, route.method, rows) {
         operation = operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
     }
     let example = route.example.and_then(|text| serde_json::from_str(text).ok());
@@ -217,6 +217,10 @@ fn operation(
     });
     let success = answers.success(action, route.status, gives, rows);
     let mut operation = operation.request_body(body).response(success.0, success.1);
+    if rows {
+        let (status, response) = answers::as_it_was();
+        operation = operation.response(status, response);
+    }
     for refused in refusals(action, route.method, path) {
         operation = operation.response(refused.status(), refused.reference());
     }

@@ -9,7 +9,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema,
-        schema::{OneOfBuilder, Type},
+        schema::{AdditionalProperties, OneOfBuilder, Type},
     },
 };
 
@@ -98,6 +98,7 @@ pub(crate) fn signed_policy(schemas: &mut Schemas) -> RefOr<Schema> {
     for (_, schema) in schemas.iter_mut().filter(|(name, _)| *name == Policy::name()) {
         if let RefOr::T(Schema::Object(object)) = schema {
             object.required = object.properties.keys().cloned().collect();
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         }
     }
     ObjectBuilder::new()

@@ -166,6 +166,13 @@ fn headers() -> Vec<(&'static str, &'static str, ObjectBuilder, &'static str, bo
         ("RetryAfter", "Retry-After", count(), "Seconds to wait", true),
         ("WwwAuthenticate", "WWW-Authenticate", text(), "Bearer", true),
         ("ETag", "ETag", text().pattern(Some("^\"[0-9]+\"$")), "The record's version, for If-Match", false),
+        (
+            "ListTag",
+            "ETag",
+            text().pattern(Some("^W/\"[0-9a-f]{32}\"$")),
+            "The list's name as it is now, for If-None-Match",
+            true,
+        ),
         ("TotalCount", "X-Total-Count", count(), "Rows in all, of which these are a page", false),
     ]
 }
@@ -208,6 +215,14 @@ fn with_headers(response: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
         let wire = all.iter().find(|(known, ..)| known == name).map_or(*name, |(_, wire, ..)| wire);
         response.header_ref(wire, Ref::new(format!("#/components/headers/{name}")))
     })
+}
+
+/// A list that has not changed.
+pub(super) fn as_it_was() -> (&'static str, Response) {
+    let response =
+        ResponseBuilder::new().description("As it was when the caller got its ETag; there is no body");
+    let names: Vec<_> = ["RequestId", "ListTag"].into_iter().chain(RATE).collect();
+    ("304", with_headers(response, &names).build())
 }
 
 impl Answers {
@@ -302,6 +317,9 @@ impl Answers {
         let word = action.as_str();
         if !rows && (word.starts_with("consultation.") || word.starts_with("appointment.")) {
             names.push("ETag");
+        }
+        if rows {
+            names.push("ListTag");
         }
         if rows && self.face == Face::Bare {
             names.push("TotalCount");

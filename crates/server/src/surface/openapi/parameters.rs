@@ -114,6 +114,14 @@ pub(super) fn headers() -> Vec<(&'static str, Parameter)> {
             ),
         ),
         (
+            "IfNoneMatch",
+            header(
+                "If-None-Match",
+                text(),
+                "The ETag of the list as the caller has it; as it was, it is a 304",
+            ),
+        ),
+        (
             "AcceptEnvelope",
             header(
                 "Accept-Envelope",
@@ -138,8 +146,11 @@ pub(super) fn headers() -> Vec<(&'static str, Parameter)> {
     ]
 }
 
-pub(super) fn header_names(action: Action, method: Verb) -> Vec<&'static str> {
+pub(super) fn header_names(action: Action, method: Verb, rows: bool) -> Vec<&'static str> {
     let mut names = Vec::new();
+    if rows {
+        names.push("IfNoneMatch");
+    }
     if matches!(method, Verb::Post | Verb::Put) {
         names.push("IdempotencyKey");
     }
