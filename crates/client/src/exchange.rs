@@ -75,7 +75,7 @@ pub(crate) enum Unanswered {
     /// The server did not say anything that can be used.
     Failed(ClientError),
     /// It said no.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 impl Unanswered {
@@ -117,7 +117,7 @@ pub(crate) async fn open(request: RequestBuilder, skews: &Skews) -> Result<Respo
     let headers = response.headers().clone();
     // Best effort: the status alone tells most of it.
     let body = read_body(&mut response, MAX_REFUSAL).await.unwrap_or_default();
-    Err(Unanswered::Refused(Refusal { status, headers, body }))
+    Err(Unanswered::Refused(Box::new(Refusal { status, headers, body })))
 }
 
 async fn read_body(response: &mut Response, most: usize) -> Result<Vec<u8>, ClientError> {

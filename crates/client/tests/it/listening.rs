@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -13,12 +14,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use chatehr_client::{BadAnswer, ClientError, ConnectionFault, EventStream, StreamItem};
+use chatehr_client::{BadAnswer, Client, ClientError, Config, ConnectionFault, EventStream, StreamItem};
 use chatehr_contract::EventKind;
 use futures_util::{StreamExt, stream};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{TOKEN, client, health};
+use super::{KEY, TOKEN, health};
+
+/// Long for a loopback, short for a test.
+const IDLE: Duration = Duration::from_millis(400);
 
 type Heard = Arc<Mutex<Vec<HeaderMap>>>;
 
@@ -39,7 +43,11 @@ async fn events_of(connections: Vec<fn() -> Response>) -> (EventStream, Heard, J
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (client(&base).with_session(TOKEN).events(Some("40".to_owned())), heard, server)
+    let mut config = Config::new(&base);
+    config.idle_timeout = IDLE;
+    config.jitter_seed = 1;
+    let client = Client::new(config).unwrap();
+    (client.with_session(TOKEN).events(Some("40".to_owned())), heard, server)
 }
 
 fn event_stream(body: Body) -> Response {
@@ -123,4 +131,41 @@ async fn what_is_no_event_stream_is_told_and_tried_again() {
     assert!(matches!(events.next().await, StreamItem::Connected));
     assert_eq!(heard.lock().unwrap().len(), 3);
     server.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_is_open_and_dead_is_left_for_a_new_one() {
+    let (mut events, heard, server) = events_of(vec![
+        || {
+            let beats = stream::iter(["id: 41\ndata: {\"kind\":\"reset\"}\n\n", ": heartbeat\n\n"]);
+            // And then nothing, without an end: as when the cable was pulled behind the nearest switch.
+            event_stream(Body::from_stream(beats.map(Ok::<_, Infallible>).chain(stream::pending())))
+        },
+        || {
+            event_stream(Body::from_stream(
+                stream::iter([Ok::<_, Infallible>("retry: 1\n\n")]).chain(stream::pending()),
+            ))
+        },
+    ])
+    .await;
+    assert!(matches!(events.next().await, StreamItem::Connected));
+    assert!(matches!(events.next().await, StreamItem::Event(_)));
+    let silent = Instant::now();
+    let item = events.next().await;
+    assert!(matches!(item, StreamItem::Disconnected { error: ClientError::Timeout, .. }), "{item:?}");
+    let noticed = silent.elapsed();
+    assert!(noticed >= IDLE / 2 && noticed < 4 * IDLE, "{noticed:?}");
+    assert!(matches!(events.next().await, StreamItem::Connected));
+    let places: Vec<_> =
+        heard.lock().unwrap().iter().map(|headers| headers["last-event-id"].clone()).collect();
+    assert_eq!(places, ["40", "41"]);
+    server.abort();
+}
+
+#[test]
+fn silence_is_two_of_the_servers_heartbeats() {
+    let server = chatehr_server::Config::new("127.0.0.1:0".parse().unwrap(), KEY, vec![0; 32]);
+    let idle = Config::new("http://127.0.0.1/v1").idle_timeout;
+    assert_eq!(idle, 2 * server.heartbeat);
+    assert!(idle <= Duration::from_secs(30));
 }

@@ -8,9 +8,13 @@
 )]
 
 mod asking;
+mod care;
 mod clinic;
+mod failing;
+mod following;
 mod identity;
 mod listening;
+mod rules;
 mod transport;
 
 use std::time::Duration;
