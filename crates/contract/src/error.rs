@@ -92,6 +92,12 @@ error_codes! {
     NoMessageKey = "NO_MESSAGE_KEY", "The key to this conversation is not here, so nothing can be sealed.", "It is fetched when the connection is back; your text is kept.";
     /// No notification daemon.
     NoNotifications = "NO_NOTIFICATIONS", "This desktop shows no notifications.", "Keep this window in sight: urgent requests appear at its top. Tell your administrator.";
+    /// The audit log was tampered with.
+    AuditAltered = "AUDIT_ALTERED", "The record of actions on this workstation is not as it was written.", "Go on with your patients. Tell your administrator at once, and delete nothing.";
+    /// The server has seen more of the audit log than there is.
+    AuditBehind = "AUDIT_BEHIND", "ChatEHR has seen more of this workstation’s record of actions than is here: an older copy was put in its place, or its end was cut off.", "Go on with your patients. Tell your administrator at once, and delete nothing.";
+    /// The server signs with another key than it did.
+    ServerKeyChanged = "SERVER_KEY_CHANGED", "ChatEHR signs with another key than before. It may not be the same server.", "Tell your administrator before you enter anything new.";
     /// Ours.
     Internal = "INTERNAL", "Something went wrong inside the program. Nothing you typed is lost.", "Try again; if it happens again, tell your administrator the reference.";
 }

@@ -30,6 +30,9 @@ pub struct ProgramState {
     pub counts: Counts,
     /// Why desktop notifications do not work, when they do not.
     pub notifications: Option<ErrorReport>,
+    /// Why the record of actions, or the server's word, is in doubt.
+    #[serde(default)]
+    pub integrity: Option<ErrorReport>,
     /// What the server is called, for the sign-in screen.
     pub server: String,
 }

@@ -17,7 +17,7 @@ use chatehr_audit::{Criteria, Entry, Expectations, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::Settings;
 use chatehr_vault::{Vault, keyring};
-use support::{Bench, Clinic, LINDQVIST, OKAFOR, keyring_is_here};
+use support::{Bench, Clinic, Desktop, LINDQVIST, OKAFOR, keyring_is_here};
 
 /// The files of the one person who has worked here, once the desk has closed them.
 async fn files(bench: Bench, settings: &Settings) -> Vault {
@@ -160,4 +160,112 @@ async fn an_action_whose_entry_cannot_be_written_does_not_happen() {
 
     ledger.execute_batch("ROLLBACK").unwrap();
     bench.desk.accept(&other.id).await.unwrap();
+}
+
+/// The directory of the one person who works here.
+fn only_dir(settings: &Settings) -> std::path::PathBuf {
+    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
+    assert_eq!(people.len(), 1);
+    people.into_iter().next().unwrap().unwrap().path()
+}
+
+fn anchored(vault: &Vault) -> (u64, u64) {
+    let device = vault.device().unwrap();
+    (device.anchored, device.head.count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_copy_of_the_ledger_is_said_at_the_next_contact_with_the_server() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.desk.close().await;
+    drop(bench);
+    let ledger = only_dir(&settings).join("ledger.db");
+    let old = std::fs::read(&ledger).unwrap();
+
+    let bench = Bench::new(settings.clone(), Desktop::default());
+    bench.desk.start().await;
+    bench.until_online().await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(bench.desk.state().await.integrity, None);
+    let vault = files(bench, &settings).await;
+    let (vouched, count) = anchored(&vault);
+    assert!(vouched >= 2, "the server has counter-signed {vouched} of {count}");
+    assert!(vault.device().unwrap().policy.is_some());
+    drop(vault);
+
+    std::fs::write(&ledger, old).unwrap();
+    let bench = Bench::new(settings.clone(), Desktop::default());
+    bench.desk.start().await;
+    let state = bench.until("the old copy is said", |state| state.integrity.is_some()).await;
+    assert_eq!(state.integrity.unwrap().code, ErrorCode::AuditBehind);
+    let vault = files(bench, &settings).await;
+    let told = entries(&vault);
+    let alarm = told.iter().find(|entry| entry.said.action == "audit.anchor").unwrap();
+    assert_eq!((alarm.said.outcome, alarm.said.reason.as_deref()), (Outcome::Failed, Some("AUDIT_BEHIND")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_tampered_with_is_said_at_the_windows_top() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.desk.close().await;
+    drop(bench);
+    let dir = only_dir(&settings);
+    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+    let key = keyring::Keyring::new(&settings.keyring_service).get(&entry).unwrap().unwrap();
+    let ledger = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
+    let unguarded =
+        "DROP TRIGGER audit_entry_no_update; UPDATE audit_entry SET hash = zeroblob(32) WHERE seq = 1;";
+    ledger.execute_batch(&format!("PRAGMA key = \"x'{}'\"; {unguarded}", *key)).unwrap();
+    drop(ledger);
+    let bench = Bench::new(settings, Desktop::default());
+    bench.desk.start().await;
+    let state = bench.until("it is said", |state| state.integrity.is_some()).await;
+    assert_eq!(state.integrity.unwrap().code, ErrorCode::AuditAltered);
+    assert!(matches!(state.stage, Stage::Ready { .. }), "the physician goes on with their patients");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_not_come_back() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let asked = clinic.request(Urgency::Routine, "a cough").await;
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.until_known(&asked.id).await;
+    bench.desk.accept(&asked.id).await.unwrap();
+    bench.desk.start_work(&asked.id).await.unwrap();
+    bench.desk.complete(&asked.id).await.unwrap();
+    bench.desk.close().await;
+    drop(bench);
+
+    // The same workstation, a hundred days later.
+    let later = Desktop { days_on: 100, ..Desktop::default() };
+    let bench = Bench::new(settings.clone(), later);
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    for _ in 0..100 {
+        if bench.desk.consultation(&asked.id).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(bench.desk.consultation(&asked.id).await.unwrap_err().code, ErrorCode::NotFound);
+    let vault = files(bench, &settings).await;
+    let forgotten = entries(&vault).into_iter().find(|entry| entry.said.action == "records.forget").unwrap();
+    assert!(forgotten.said.objects.iter().any(|what| what.ends_with(" consultations")), "{forgotten:?}");
 }

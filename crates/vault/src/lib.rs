@@ -38,7 +38,7 @@ pub mod slots;
 mod store;
 mod vault;
 
-pub use cache::{CacheChange, ListQuery, SearchHit, StoredKey, StoredMessage};
+pub use cache::{CacheChange, Forgotten, ListQuery, SearchHit, StoredKey, StoredMessage};
 pub use error::{DamagedFile, OpenError, RecordError, VaultError};
 pub use key::VaultKey;
 pub use ledger::{

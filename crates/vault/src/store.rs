@@ -49,16 +49,7 @@ impl Store {
         if self.kind == Kind::Ledger {
             // SQLite takes a damaged write-ahead log for one that was never finished and passes over it in silence;
             // in the file itself damage is noticed. What cannot be moved now stays in the log and moves next time.
-            // Somebody who reads at this moment is not waited for.
-            let moved = writer.busy_timeout(Duration::ZERO).and_then(|()| {
-                writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
-            });
-            if !matches!(moved, Ok(0)) {
-                tracing::debug!("The ledger's log is moved into its file later.");
-            }
-            if let Err(error) = writer.busy_timeout(connection::PATIENCE) {
-                tracing::warn!(%error, "The ledger does not wait for another program's lock.");
-            }
+            fold(&writer);
         }
         Ok(done)
     }
@@ -88,8 +79,26 @@ impl Store {
         self.told(found)
     }
 
+    /// Moves the write-ahead log into the file and empties it, as far as nobody reads at this moment.
+    pub(crate) fn fold_log(&self) {
+        fold(&hold(&self.writer));
+    }
+
     fn told<T>(&self, result: Result<T, Fault>) -> Result<T, VaultError> {
         result.map_err(|fault| fault.in_file(self.kind.file()))
+    }
+}
+
+/// Somebody who reads at this moment is not waited for.
+fn fold(writer: &Connection) {
+    let moved = writer
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    if !matches!(moved, Ok(0)) {
+        tracing::debug!("The write-ahead log is moved into its file later.");
+    }
+    if let Err(error) = writer.busy_timeout(connection::PATIENCE) {
+        tracing::warn!(%error, "A file does not wait for another program's lock.");
     }
 }
 

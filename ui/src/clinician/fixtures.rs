@@ -423,6 +423,7 @@ impl World {
                 mine: if empty { 0 } else { mine as u32 },
                 unread: if empty { 0 } else { self.views.iter().map(|view| view.row.unread).sum() },
             },
+            integrity: (self.scene == "tampered").then(|| ErrorReport::new(ErrorCode::AuditBehind)),
             notifications: (self.scene == "error").then(|| ErrorReport::new(ErrorCode::NoNotifications)),
             server: "Riverside Clinic".into(),
         }

@@ -134,6 +134,7 @@ fn Work(props: &WorkProps) -> Html {
                 if offline {
                     <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
                 }
+                if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
                 if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
                 { match shell.view {
                     View::Queue | View::Mine => html! {

@@ -9,14 +9,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, StreamItem};
 use chatehr_contract::{
-    ChangeNotice, Connection, Consultation, ConsultationId, EventKind, ListScope, PersonId, ServerEvent,
-    Timestamp,
+    ChangeNotice, Connection, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope,
+    PersonId, ServerEvent, Timestamp,
 };
 use chatehr_vault::{CacheChange, ListQuery};
 use futures_util::{StreamExt, stream};
 use tokio::time;
 
-use super::{Inner, Open};
+use super::{Inner, Open, upkeep};
 use crate::{Alert, report};
 
 /// How often everything is fetched from a server without events. The original allows 100 requests in 15 minutes
@@ -282,7 +282,7 @@ impl Inner {
         last_event: Option<String>,
     ) -> Result<(), ClientError> {
         let page = open.server.all_consultations().await?;
-        let consultations = page.rows;
+        let consultations = self.still_kept(open, page.rows).await;
         let mut changes = if page.skipped == 0 {
             vec![CacheChange::AllConsultations(consultations.clone())]
         } else {
@@ -331,6 +331,22 @@ impl Inner {
         self.alert_if_need_be(open, &consultations);
         self.tell_consultations(mine);
         Ok(())
+    }
+
+    /// Those that this workstation keeps: not what the clinic wants gone from it by now, but for what is held because it is
+    /// unread or unsent.
+    async fn still_kept(&self, open: &Open, mut all: Vec<Consultation>) -> Vec<Consultation> {
+        let before = upkeep::oldest_kept(&open.policy(), self.now());
+        let is_past = |one: &Consultation| {
+            one.updated_at < before
+                && matches!(one.status, ConsultationStatus::Completed | ConsultationStatus::Cancelled)
+        };
+        let past: Vec<_> = all.iter().filter(|one| is_past(one)).map(|one| one.id.clone()).collect();
+        if !past.is_empty() {
+            let held = open.vault(move |vault| vault.held(&past)).await.unwrap_or_default();
+            all.retain(|one| !is_past(one) || held.contains(&one.id));
+        }
+        all
     }
 
     async fn fetch_appointments(&self, open: &Open) -> Result<CacheChange, ClientError> {

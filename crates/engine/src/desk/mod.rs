@@ -1,7 +1,8 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server, `sending` empties the
-//! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what.
+//! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
+//! `upkeep` looks after the files meanwhile.
 
 mod acting;
 mod conversation;
@@ -9,6 +10,7 @@ mod keeping;
 mod opening;
 mod record;
 mod sending;
+mod upkeep;
 mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,7 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use chatehr_audit::NewEntry;
 use chatehr_client::{Client, SignedIn};
 use chatehr_contract::{
-    ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Session, Stage, Timestamp,
+    ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Policy, Session, Stage,
+    Timestamp,
 };
 use chatehr_seal::legacy::LegacySecret;
 use chatehr_vault::{Vault, VaultError, keyring::Keyring};
@@ -61,6 +64,8 @@ struct Now {
     stage: Stage,
     connection: Connection,
     notifications: Option<ErrorReport>,
+    /// What upkeep has found wrong with the present desk.
+    integrity: Option<ErrorReport>,
     open: Option<Arc<Open>>,
     /// Whose files could not be opened, for trying again.
     blocked_session: Option<Session>,
@@ -75,6 +80,7 @@ struct Open {
     server: SignedIn,
     author: record::Author,
     looks: record::Looks,
+    policy: Mutex<Policy>,
     /// For opening the files anew.
     session: Session,
     /// Where damage is told.
@@ -82,6 +88,15 @@ struct Open {
 }
 
 impl Open {
+    /// The clinic's rules, as far as they are known.
+    fn policy(&self) -> Policy {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_policy(&self, policy: Policy) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
     /// Runs a question to the files away from the async threads: SQLite blocks.
     async fn vault<T: Send + 'static>(
         &self,
@@ -118,6 +133,7 @@ impl Desk {
             stage,
             connection: Connection::Connecting,
             notifications: None,
+            integrity: None,
             open: None,
             blocked_session: None,
             tasks: Vec::new(),

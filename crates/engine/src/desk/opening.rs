@@ -161,6 +161,7 @@ impl Inner {
             server,
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
+            policy: std::sync::Mutex::default(),
             session,
             inner: Arc::downgrade(self),
         });
@@ -169,6 +170,7 @@ impl Inner {
             stage: Stage::Ready { person },
             connection: Connection::Connecting,
             notifications,
+            integrity: None,
             open: Some(open.clone()),
             blocked_session: None,
             tasks: Vec::new(),
@@ -176,6 +178,7 @@ impl Inner {
         let tasks = [
             tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())),
             tokio::spawn(Inner::keep_sending(self.clone(), open.clone())),
+            tokio::spawn(Inner::keep_up(self.clone(), open.clone())),
         ];
         {
             let mut state = self.state();
@@ -258,6 +261,7 @@ impl Inner {
             stage,
             connection: Connection::Connecting,
             notifications,
+            integrity: None,
             open: None,
             blocked_session: None,
             tasks: Vec::new(),

@@ -33,6 +33,7 @@ impl Desk {
                 outbox_stuck: 0,
                 counts: chatehr_contract::Counts::default(),
                 notifications: state.notifications.clone(),
+                integrity: state.integrity.clone(),
                 server: server.unwrap_or_default(),
             };
             (program, state.open.clone())

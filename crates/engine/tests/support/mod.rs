@@ -36,12 +36,14 @@ pub fn keyring_is_here() -> bool {
     here
 }
 
-struct RealClock;
+/// The time, so many days on.
+struct RealClock(i64);
 
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+        let now = Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap());
+        now.plus_seconds(self.0 * 86_400)
     }
 }
 
@@ -58,6 +60,8 @@ pub struct Desktop {
     pub shown: Arc<Mutex<Vec<Alert>>>,
     pub closed: Arc<Mutex<Vec<ConsultationId>>>,
     pub broken: bool,
+    /// The workstation's clock is so many days on.
+    pub days_on: i64,
 }
 
 impl Notifier for Desktop {
@@ -156,7 +160,7 @@ impl Bench {
 
 pub fn surroundings(desktop: Desktop, notices: Arc<Mutex<Vec<ChangeNotice>>>) -> Surroundings {
     Surroundings {
-        clock: Arc::new(RealClock),
+        clock: Arc::new(RealClock(desktop.days_on)),
         random: Arc::new(RealRandom),
         notifier: Arc::new(desktop),
         listener: Arc::new(move |notice| notices.lock().unwrap().push(notice)),

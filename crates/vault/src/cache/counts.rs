@@ -59,7 +59,7 @@ pub(super) const UNREAD: &str = "SELECT count(*) FROM message
          (SELECT max(at) FROM message WHERE consultation_id = ?1 AND from_id = ?3), ?2))";
 
 /// A message of the server itself has no author to answer, so it is not counted.
-fn count_unread(
+pub(super) fn count_unread(
     cache: &Connection,
     consultation: &ConsultationId,
     person: &PersonId,

@@ -5,6 +5,7 @@
 
 mod counts;
 mod read;
+mod retention;
 mod search;
 mod write;
 
@@ -15,6 +16,7 @@ use chatehr_contract::{
     SpecialtyCode, Timestamp,
 };
 
+pub use retention::Forgotten;
 pub use search::SearchHit;
 use zeroize::Zeroizing;
 

@@ -146,6 +146,18 @@ pub(super) fn forget_consultation(cache: &Connection, id: &ConsultationId) -> Re
     Ok(())
 }
 
+/// Takes a patient out of the index.
+pub(super) fn forget_patient(cache: &Connection, id: &PersonId) -> Result<(), Fault> {
+    for statement in [
+        "DELETE FROM search_index
+         WHERE rowid IN (SELECT entry FROM search_entry WHERE kind = 'patient' AND id = ?1)",
+        "DELETE FROM search_entry WHERE kind = 'patient' AND id = ?1",
+    ] {
+        cache.prepare_cached(statement)?.execute([id.as_str()])?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::as_words;

@@ -111,7 +111,7 @@ fn put_consultation(cache: &Connection, consultation: &Consultation, newer: Newe
     Ok(())
 }
 
-fn remove_consultation(cache: &Connection, id: &ConsultationId) -> Result<(), Fault> {
+pub(super) fn remove_consultation(cache: &Connection, id: &ConsultationId) -> Result<(), Fault> {
     search::forget_consultation(cache, id)?;
     for statement in [
         "DELETE FROM message WHERE consultation_id = ?1",
