@@ -381,3 +381,31 @@ async fn an_administrator_breaks_the_glass_with_a_reason() {
         .header("Break-Glass-Reason", "I am curious about it");
     assert_eq!(send(other).await.status, 404, "a reason opens nothing for those for whom there is no glass");
 }
+
+#[tokio::test]
+async fn a_list_that_is_as_it_was_is_not_sent_again_on_either_surface() {
+    let clinic = Clinic::standalone(|_| {}).await;
+    let (marta, okafor) = (clinic.sign_in(MARTA).await, clinic.sign_in(OKAFOR).await);
+    for caller in [okafor.clone(), okafor.api()] {
+        let asked = async |tag: &str| {
+            let request = caller.request(reqwest::Method::GET, "/consultations?limit=3");
+            let response = request.header("If-None-Match", tag).send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let tag = headers["etag"].to_str().unwrap().to_owned();
+            assert!(headers.contains_key("x-request-id") && headers.contains_key("ratelimit-limit"));
+            (status, tag, response.bytes().await.unwrap().len())
+        };
+        let (status, tag, _) = asked("\"1\"").await;
+        assert_eq!(status, 200);
+        assert_eq!(asked(&tag).await, (304, tag.clone(), 0));
+        assert_eq!(asked(&format!("\"x\", {tag}")).await.0, 304);
+        let others = marta.get("/consultations?limit=3").await.headers["etag"].clone();
+        assert_ne!(others, tag, "another sees another list");
+        marta.ask("cardiology", "routine").await;
+        let (status, newer, length) = asked(&tag).await;
+        assert!(status == 200 && newer != tag && length > 0);
+    }
+    let one = okafor.get("/consultations?limit=1").await.ids()[0].to_owned();
+    let record = okafor.get(&format!("/consultations/{one}")).await;
+    assert!(!record.headers["etag"].to_str().unwrap().starts_with("W/"), "a record has its version");
+}
