@@ -1,7 +1,8 @@
 //! ChatEHR's `/v1` over HTTP and server-sent events.
 //!
 //! Promises: nobody but a server that calls itself ChatEHR ever receives a key, a token or a patient's words; every
-//! answer is bounded in size and time; one bad record never hides the good ones; an event stream that heals itself.
+//! answer is bounded in size and time; one bad record never hides the good ones; an event stream that heals itself; a server
+//! that fails is given time.
 //! Refuses: to follow redirects, to speak plain HTTP beyond this machine, to retry a request by itself (the outbox
 //! decides that), and to put a URL, a token or a server's text into an error.
 #![cfg_attr(
