@@ -52,8 +52,7 @@ impl Inner {
             Err(ClientError::NotFound | ClientError::Forbidden) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let legacy_secret =
-            self.workstation.as_ref().and_then(|workstation| workstation.legacy_secret.as_ref());
+        let legacy_secret = self.legacy_secret();
         let changes: Vec<_> = messages
             .into_iter()
             .map(|message| {

@@ -1,10 +1,15 @@
 //! Keeps the files in step with the server: once whole, then event by event.
 //!
-//! Events carry ids; the record is fetched, stored in one transaction and only then is the window told. The place
+//! Where the server tells what has changed, an event is the reason to ask for it (`following`). Elsewhere events carry ids;
+//! the record is fetched, stored in one transaction and only then is the window told. The place
 //! in the stream is stored with what it brought, so that nothing is missed and a repeat changes nothing. On a
 //! server without events everything is fetched again every half minute.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, StreamItem};
@@ -13,7 +18,7 @@ use chatehr_contract::{
     PersonId, ServerEvent, Timestamp,
 };
 use chatehr_vault::{CacheChange, ListQuery};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time;
 
 use super::{Inner, Open, upkeep};
@@ -71,30 +76,56 @@ impl Inner {
         let last_event = open.vault(|vault| vault.last_event()).await.ok().flatten();
         let mut whole = last_event.is_none();
         let mut events = open.server.events(last_event);
+        let (directory, changes) = (health.has("directory"), health.has("changes"));
+        let mut ready = VecDeque::new();
         loop {
-            let item = tokio::select! {
-                item = events.next() => item,
-                () = self.try_again.notified() => {
-                    events.retry_now();
-                    continue;
-                }
+            let item = match ready.pop_front() {
+                Some(item) => item,
+                None => tokio::select! {
+                    item = events.next() => item,
+                    () = self.try_again.notified() => {
+                        events.retry_now();
+                        continue;
+                    }
+                },
             };
             match item {
                 StreamItem::Connected => {
                     if whole {
-                        self.synchronise(open, health.has("directory"), None).await?;
+                        self.synchronise(open, directory, None).await?;
                         whole = false;
                     } else {
-                        self.tell_what_waits(open).await?;
+                        if changes {
+                            self.follow(open, directory, true).await?;
+                        }
+                        self.tell_what_waits(open, changes).await?;
                     }
                     *failures = 0;
                     self.set_online();
                     self.outbox.notify_one();
                 }
-                StreamItem::Event(event) => self.take(open, event, health.has("directory")).await?,
+                StreamItem::Event(ServerEvent { kind: EventKind::Reset, .. }) if changes => {
+                    self.follow(open, directory, false).await?;
+                }
+                StreamItem::Event(event) => {
+                    let known = open.vault(|vault| vault.last_event()).await.ok().flatten().is_some();
+                    if changes && known {
+                        // All that has arrived meanwhile is one question.
+                        while let Some(item) = events.next().now_or_never() {
+                            if !matches!(&item, StreamItem::Event(event) if event.kind != EventKind::Reset) {
+                                ready.push_back(item);
+                                break;
+                            }
+                        }
+                        self.follow(open, directory, false).await?;
+                    } else {
+                        self.take(open, event, directory).await?;
+                    }
+                }
+                StreamItem::Malformed if changes => self.follow(open, directory, false).await?,
                 StreamItem::Malformed => {
                     // What it was about is unknown, so everything is looked at again.
-                    self.synchronise(open, health.has("directory"), None).await?;
+                    self.synchronise(open, directory, None).await?;
                 }
                 StreamItem::Disconnected { error, retry_in } => self.set_offline(&error, retry_in),
                 StreamItem::SignedOut => return Err(ClientError::SignedOut),
@@ -200,9 +231,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Where the stream goes on from an earlier session, nothing brings what has waited since: it is asked for again,
-    /// and told if it still waits.
-    async fn tell_what_waits(self: &Arc<Self>, open: &Open) -> Result<(), ClientError> {
+    /// Where the stream goes on from an earlier session, nothing brings what has waited since: it is asked for again
+    /// unless it is `fresh`, and told if it still waits.
+    async fn tell_what_waits(self: &Arc<Self>, open: &Open, fresh: bool) -> Result<(), ClientError> {
         let person = open.person.clone();
         let queue = open.vault(move |vault| {
             vault.consultations(&ListQuery {
@@ -216,10 +247,15 @@ impl Inner {
         });
         let (queue, _total) = queue.await.unwrap_or_default();
         let (mut waiting, mut changes) = (Vec::new(), Vec::new());
-        for Consultation { id, urgency, .. } in queue {
-            if !urgency.alerts() || self.alerts().is_told(&id) {
+        for held in queue {
+            if !held.urgency.alerts() || self.alerts().is_told(&held.id) {
                 continue;
             }
+            if fresh {
+                waiting.push(held);
+                continue;
+            }
+            let id = held.id;
             match open.server.consultation(&id).await {
                 Ok(consultation) => {
                     changes.push(CacheChange::Consultation(consultation.clone()));
@@ -239,7 +275,7 @@ impl Inner {
 
     /// Alerts to those that want an answer and have not alerted yet, together when they are several: whoever signs in
     /// is told once of all that waits. Takes away the alerts of those that were handled.
-    fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultations: &[Consultation]) {
+    pub(super) fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultations: &[Consultation]) {
         let mut notices = Vec::new();
         for consultation in consultations {
             let (was_told, notice, is_told) = {
@@ -275,7 +311,7 @@ impl Inner {
 
     /// Fetches everything and stores it. The lists and today come first, so that they show before the rest has
     /// come.
-    async fn synchronise(
+    pub(super) async fn synchronise(
         self: &Arc<Self>,
         open: &Arc<Open>,
         directory: bool,
@@ -349,7 +385,7 @@ impl Inner {
         all
     }
 
-    async fn fetch_appointments(&self, open: &Open) -> Result<CacheChange, ClientError> {
+    pub(super) async fn fetch_appointments(&self, open: &Open) -> Result<CacheChange, ClientError> {
         let from: Timestamp = self.now().plus_seconds(-APPOINTMENT_DAYS * DAY);
         let to = self.now().plus_seconds(APPOINTMENT_DAYS * DAY);
         let rows = open.server.appointments(from, to).await?.rows;
@@ -357,7 +393,7 @@ impl Inner {
     }
 
     /// Fetches those of the people who are not in the files yet.
-    async fn fetch_patients(
+    pub(super) async fn fetch_patients(
         &self,
         open: &Open,
         people: BTreeSet<PersonId>,

@@ -1,11 +1,13 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
-//! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server, `sending` empties the
+//! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
+//! (`following` where the server tells what has changed), `sending` empties the
 //! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile.
 
 mod acting;
 mod conversation;
+mod following;
 mod keeping;
 mod opening;
 mod record;
@@ -184,6 +186,10 @@ impl Inner {
 
     fn tell_consultations(&self, consultations: Vec<ConsultationId>) {
         self.tell(ChangeNotice { state: true, lists: true, consultations, ..ChangeNotice::default() });
+    }
+
+    fn legacy_secret(&self) -> Option<&LegacySecret> {
+        self.workstation.as_ref().and_then(|workstation| workstation.legacy_secret.as_ref())
     }
 
     fn workstation(&self) -> Result<&Workstation, ErrorReport> {

@@ -1,8 +1,8 @@
 //! Reads what the server has said, in the order in which it is shown.
 
 use chatehr_contract::{
-    Appointment, Consultation, ConsultationId, EnvelopeId, ListScope, Message, Patient, PersonId, Physician,
-    SpecialtyCode, Timestamp,
+    Appointment, Consultation, ConsultationId, EnvelopeId, ListScope, Message, MessageId, Patient, PersonId,
+    Physician, SpecialtyCode, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
@@ -34,6 +34,24 @@ const APPOINTMENTS: &str = "SELECT record FROM appointment WHERE at >= ?1 AND at
 const APPOINTMENTS_BY_PATIENT: &str = "SELECT record FROM appointment WHERE patient_id = ?1 ORDER BY at, id";
 
 impl Vault {
+    /// When a message that is held was written.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn message_time(
+        &self,
+        consultation: &ConsultationId,
+        message: &MessageId,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        self.cache().read(|cache| {
+            let at = cache
+                .prepare_cached("SELECT at FROM message WHERE id = ?1 AND consultation_id = ?2")?
+                .query_row([message.as_str(), consultation.as_str()], |row| row.get(0))
+                .optional()?;
+            Ok(at.map(Timestamp::from_millis))
+        })
+    }
+
     /// A page of consultations and how many there are in all.
     ///
     /// Queue and Mine come emergency first, then urgent (and any word we do not know), then routine, within each the
