@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chatehr_client::ClientError;
-use chatehr_contract::ConsultationId;
+use chatehr_contract::{ConsultationId, Message};
 use chatehr_seal::MessageKey;
 use chatehr_vault::CacheChange;
 
@@ -45,13 +45,24 @@ impl Inner {
         open: &Open,
         consultation: &ConsultationId,
     ) -> Result<(), ClientError> {
-        let key = self.message_key(open, consultation).await?;
         let messages = match open.server.all_messages(consultation).await {
             Ok(page) => page.rows,
             // Not a participant (any more): nothing to show, nothing to hold up the rest for.
             Err(ClientError::NotFound | ClientError::Forbidden) => return Ok(()),
             Err(error) => return Err(error),
         };
+        self.take_messages(open, consultation, messages).await?;
+        Ok(())
+    }
+
+    /// Opens messages of a conversation and puts them into the files. Whether any is new there.
+    pub(super) async fn take_messages(
+        &self,
+        open: &Open,
+        consultation: &ConsultationId,
+        messages: Vec<Message>,
+    ) -> Result<bool, ClientError> {
+        let key = self.message_key(open, consultation).await?;
         let legacy_secret = self.legacy_secret();
         let changes: Vec<_> = messages
             .into_iter()
@@ -60,9 +71,18 @@ impl Inner {
                 CacheChange::Message { message, text, unreadable }
             })
             .collect();
-        if let Err(error) = open.vault(move |vault| vault.apply(&changes)).await {
-            tracing::error!(code = error.code.as_str(), "A conversation could not be stored.");
+        let id = consultation.clone();
+        let stored = open.vault(move |vault| {
+            let before = vault.message_count(&id)?;
+            vault.apply(&changes)?;
+            Ok(vault.message_count(&id)? > before)
+        });
+        match stored.await {
+            Ok(new) => Ok(new),
+            Err(error) => {
+                tracing::error!(code = error.code.as_str(), "A conversation could not be stored.");
+                Ok(false)
+            }
         }
-        Ok(())
     }
 }

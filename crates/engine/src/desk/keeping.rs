@@ -2,8 +2,7 @@
 //!
 //! Where the server tells what has changed, an event is the reason to ask for it (`following`). Elsewhere events carry ids;
 //! the record is fetched, stored in one transaction and only then is the window told. The place
-//! in the stream is stored with what it brought, so that nothing is missed and a repeat changes nothing. On a
-//! server without events everything is fetched again every half minute.
+//! in the stream is stored with what it brought, so that nothing is missed and a repeat changes nothing.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -24,9 +23,6 @@ use tokio::time;
 use super::{Inner, Open, upkeep};
 use crate::{Alert, report};
 
-/// How often everything is fetched from a server without events. The original allows 100 requests in 15 minutes
-/// to a whole clinic; a round of ours costs about three.
-const POLL: Duration = Duration::from_secs(90);
 /// Appointments are kept from so many days ago to so many days ahead.
 const APPOINTMENT_DAYS: i64 = 31;
 /// Requests under way at once in a first synchronisation.
@@ -67,11 +63,7 @@ impl Inner {
         // Nothing else goes to a server that has not said that it is ChatEHR.
         let health = workstation.client.health().await?;
         if !health.has("events") {
-            self.synchronise(open, health.has("directory"), None).await?;
-            *failures = 0;
-            self.set_online();
-            let _woken = time::timeout(POLL, self.try_again.notified()).await;
-            return Ok(());
+            return self.poll(open, health.has("directory"), failures).await;
         }
         let last_event = open.vault(|vault| vault.last_event()).await.ok().flatten();
         let mut whole = last_event.is_none();
@@ -133,7 +125,7 @@ impl Inner {
         }
     }
 
-    fn set_online(&self) {
+    pub(super) fn set_online(&self) {
         let since = match self.state().connection {
             Connection::Online { since } => since,
             _ => self.now(),
@@ -175,7 +167,7 @@ impl Inner {
             EventKind::AppointmentChanged { .. } => {
                 let changes = vec![self.fetch_appointments(open).await?, place, synced];
                 self.store(open, changes).await;
-                self.tell(ChangeNotice { state: true, appointments: true, ..ChangeNotice::default() });
+                self.tell_appointments();
             }
             EventKind::Reset => self.synchronise(open, directory, event.id).await?,
             EventKind::Unknown => self.store(open, vec![place]).await,
@@ -418,6 +410,10 @@ impl Inner {
             }
         }
         Ok(changes)
+    }
+
+    pub(super) fn tell_appointments(&self) {
+        self.tell(ChangeNotice { state: true, appointments: true, ..ChangeNotice::default() });
     }
 
     /// Stores what the server said. A failure is logged and shown by the next question to the files; the server

@@ -1,7 +1,7 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
-//! (`following` where the server tells what has changed), `sending` empties the
+//! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
 //! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile.
 
@@ -10,6 +10,7 @@ mod conversation;
 mod following;
 mod keeping;
 mod opening;
+mod polling;
 mod record;
 mod sending;
 mod upkeep;
@@ -71,6 +72,8 @@ struct Now {
     open: Option<Arc<Open>>,
     /// Whose files could not be opened, for trying again.
     blocked_session: Option<Session>,
+    /// Which conversation the person has looked at, and when.
+    viewed: Option<(ConsultationId, Timestamp)>,
     /// Tasks of the present stage; ended when it ends.
     tasks: Vec<JoinHandle<()>>,
 }
@@ -138,6 +141,7 @@ impl Desk {
             integrity: None,
             open: None,
             blocked_session: None,
+            viewed: None,
             tasks: Vec::new(),
         };
         Self {

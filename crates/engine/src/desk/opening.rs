@@ -173,6 +173,7 @@ impl Inner {
             integrity: None,
             open: Some(open.clone()),
             blocked_session: None,
+            viewed: None,
             tasks: Vec::new(),
         });
         let tasks = [
@@ -264,6 +265,7 @@ impl Inner {
             integrity: None,
             open: None,
             blocked_session: None,
+            viewed: None,
             tasks: Vec::new(),
         });
         *self.alerts() = crate::Alerts::default();

@@ -7,9 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use chatehr_client::ClientError;
-use chatehr_contract::{ErrorCode, MessageKind, NewMessage, Timestamp};
+use chatehr_contract::{ErrorCode, ErrorReport, MessageKind, NewMessage, Timestamp};
 use chatehr_seal::Binding;
 use chatehr_vault::{CacheChange, OutboxRow};
+use futures_util::{StreamExt, stream};
 use serde_json::Map;
 use tokio::time;
 
@@ -20,6 +21,26 @@ use crate::report;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts at one message, in seconds.
 const LONGEST_WAIT: i64 = 60;
+/// The shortest, in milliseconds.
+const SHORTEST_WAIT: i64 = 250;
+/// Attempts under way at once.
+const AT_ONCE: usize = 4;
+
+/// Milliseconds to wait after so many attempts: somewhere between nothing and a window that doubles up to a minute ("full
+/// jitter"), so that a clinic's workstations do not all come back at once; never less than the server asks for.
+fn wait_after(attempts: u32, asked: Option<Duration>, random: u32) -> i64 {
+    let window = 1000i64.saturating_mul(1 << attempts.min(6)).min(LONGEST_WAIT * 1000);
+    let drawn = i64::from(random) * window / i64::from(u32::MAX);
+    let asked = asked.map_or(0, |asked| i64::try_from(asked.as_millis()).unwrap_or(i64::MAX));
+    drawn.max(SHORTEST_WAIT).max(asked)
+}
+
+/// Whether the files have taken what became of a row.
+enum Kept {
+    Yes,
+    No,
+    SignedOut,
+}
 
 /// What to do with a row after an attempt.
 enum Outcome {
@@ -43,33 +64,60 @@ impl Inner {
 
     async fn send_what_is_due(self: &Arc<Self>, open: &Open) {
         loop {
-            let now = self.now();
-            let Ok(rows) = open.vault(move |vault| vault.due(now)).await else { return };
+            let Ok(rows) = self.due(open).await else { return };
             if rows.is_empty() {
                 return;
             }
-            for row in rows {
-                let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
-                let outcome = self.attempt(open, row).await;
-                let stored = match outcome {
-                    Outcome::Sent | Outcome::Gone => Ok(()),
-                    Outcome::Later(until) => open.vault(move |vault| vault.postpone(&envelope, until)).await,
-                    Outcome::Stuck(code) => open.vault(move |vault| vault.stick(&envelope, code)).await,
-                    Outcome::SignedOut => {
-                        let put_back = open.vault(move |vault| vault.postpone(&envelope, now)).await;
-                        if put_back.is_err() {
-                            tracing::warn!("A message is put back into the outbox at the next start.");
-                        }
-                        return self.end_session();
-                    }
-                };
-                self.tell_consultations(vec![consultation]);
-                if stored.is_err() {
+            // One of each conversation: a slow one holds up nobody else's.
+            let mut attempts =
+                stream::iter(rows).map(|row| self.attempt_and_keep(open, row)).buffer_unordered(AT_ONCE);
+            let mut go_on = true;
+            while let Some(kept) = attempts.next().await {
+                match kept {
+                    Kept::Yes => {}
                     // The files do not take the outcome: going on would repeat it without end.
-                    return;
+                    Kept::No => go_on = false,
+                    Kept::SignedOut => return self.end_session(),
                 }
             }
+            if !go_on {
+                return;
+            }
         }
+    }
+
+    async fn attempt_and_keep(self: &Arc<Self>, open: &Open, row: OutboxRow) -> Kept {
+        let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
+        let stored = match self.attempt(open, row).await {
+            Outcome::Sent | Outcome::Gone => Ok(()),
+            Outcome::Later(until) => open.vault(move |vault| vault.postpone(&envelope, until)).await,
+            Outcome::Stuck(code) => open.vault(move |vault| vault.stick(&envelope, code)).await,
+            Outcome::SignedOut => {
+                let now = self.now();
+                if open.vault(move |vault| vault.postpone(&envelope, now)).await.is_err() {
+                    tracing::warn!("A message is put back into the outbox at the next start.");
+                }
+                return Kept::SignedOut;
+            }
+        };
+        self.tell_consultations(vec![consultation]);
+        if stored.is_ok() { Kept::Yes } else { Kept::No }
+    }
+
+    /// What may be sent now, the most pressing consultation's first.
+    async fn due(&self, open: &Open) -> Result<Vec<OutboxRow>, ErrorReport> {
+        let now = self.now();
+        let due = open.vault(move |vault| {
+            let mut ranked = Vec::new();
+            for row in vault.due(now)? {
+                let urgency =
+                    vault.consultation(&row.consultation_id)?.map(|held| held.urgency.triage_rank());
+                ranked.push((urgency.unwrap_or(u8::MAX), row));
+            }
+            ranked.sort_by_key(|(urgency, row)| (*urgency, row.seq));
+            Ok(ranked.into_iter().map(|(_, row)| row).collect())
+        });
+        due.await
     }
 
     async fn attempt(self: &Arc<Self>, open: &Open, row: OutboxRow) -> Outcome {
@@ -139,15 +187,48 @@ impl Inner {
         match error {
             ClientError::SignedOut => Outcome::SignedOut,
             error if error.is_transient() => {
-                let wait = error.retry_after().map_or_else(
-                    || 1i64.checked_shl(row.attempts.min(6)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
-                    |wait| i64::try_from(wait.as_secs()).unwrap_or(LONGEST_WAIT),
-                );
-                Outcome::Later(self.now().plus_seconds(wait))
+                let mut random = [0; 4];
+                // Without randomness the wait is the longest of those that it could be.
+                let drawn = self
+                    .surroundings
+                    .random
+                    .fill(&mut random)
+                    .map_or(u32::MAX, |()| u32::from_le_bytes(random));
+                let wait = wait_after(row.attempts, error.retry_after(), drawn);
+                Outcome::Later(Timestamp::from_millis(self.now().millis().saturating_add(wait)))
             }
             error if error.concerns_this_request() => Outcome::Stuck(report::client(error).code),
             // Something else is wrong, with the key or the address: the message waits for it to be mended.
             _ => Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::{LONGEST_WAIT, SHORTEST_WAIT, wait_after};
+
+    proptest! {
+        #[test]
+        fn a_wait_is_bounded_spread_and_never_shorter_than_the_server_asks_for(
+            attempts in 0u32..100, random: u32, asked in proptest::option::of(0u64..600_000)
+        ) {
+            let wait = wait_after(attempts, asked.map(Duration::from_millis), random);
+            let asked = i64::try_from(asked.unwrap_or(0)).unwrap();
+            prop_assert!(wait >= SHORTEST_WAIT && wait >= asked);
+            prop_assert!(wait <= (LONGEST_WAIT * 1000).max(asked));
+        }
+    }
+
+    #[test]
+    fn the_window_doubles_and_everything_in_it_occurs() {
+        let longest: Vec<_> = (0..8).map(|attempts| wait_after(attempts, None, u32::MAX) / 1000).collect();
+        assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(wait_after(6, None, 0), SHORTEST_WAIT);
+        assert_eq!(wait_after(6, None, u32::MAX / 2) / 1000, 29);
     }
 }

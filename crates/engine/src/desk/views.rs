@@ -111,6 +111,7 @@ impl Desk {
     pub async fn conversation(&self, request: ConversationRequest) -> Result<Conversation, ErrorReport> {
         let open = self.inner.open()?;
         let me = open.person.id.clone();
+        self.inner.view(&request.id);
         let limit = request.limit.clamp(1, MOST_ROWS);
         let (now, looker) = (self.inner.now(), open.clone());
         let read = open.vault(move |vault| {

@@ -34,6 +34,30 @@ const APPOINTMENTS: &str = "SELECT record FROM appointment WHERE at >= ?1 AND at
 const APPOINTMENTS_BY_PATIENT: &str = "SELECT record FROM appointment WHERE patient_id = ?1 ORDER BY at, id";
 
 impl Vault {
+    /// How many messages of a conversation are held.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn message_count(&self, consultation: &ConsultationId) -> Result<u32, VaultError> {
+        self.cache().read(|cache| {
+            let count = "SELECT count(*) FROM message WHERE consultation_id = ?1";
+            Ok(cache.prepare_cached(count)?.query_row([consultation.as_str()], |row| row.get(0))?)
+        })
+    }
+
+    /// When the latest change of any consultation that is held was made, and how many are held.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn latest_change(&self) -> Result<(Option<Timestamp>, u32), VaultError> {
+        self.cache().read(|cache| {
+            let query = "SELECT max(updated_at), count(*) FROM consultation";
+            let (at, count): (Option<i64>, u32) =
+                cache.prepare_cached(query)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((at.map(Timestamp::from_millis), count))
+        })
+    }
+
     /// When a message that is held was written.
     ///
     /// # Errors
