@@ -21,19 +21,7 @@ pub(crate) fn is_meant_for_us(
     typed: bool,
     settings: &Settings,
 ) -> Result<(), Refusal> {
-    if claims.get("iss").and_then(Value::as_str) != Some(settings.issuer.as_str()) {
-        return Err(Refusal::Issuer);
-    }
-    let ours =
-        |value: &Value| value.as_str().is_some_and(|name| settings.audiences.iter().any(|a| a == name));
-    let for_us = match claims.get("aud") {
-        Some(Value::Array(names)) => names.iter().any(ours),
-        Some(name) => ours(name),
-        None => false,
-    };
-    if !for_us {
-        return Err(Refusal::Audience);
-    }
+    from_our_issuer_to_us(claims, settings)?;
     let has = |name: &&str| claims.contains_key(*name);
     let calls_itself = claims.get("typ").and_then(Value::as_str);
     let is_other = calls_itself.is_some_and(|typ| typ != "Bearer") || MARKS_OF_OTHERS.iter().any(has);
@@ -47,12 +35,27 @@ pub(crate) fn is_meant_for_us(
     Ok(())
 }
 
+/// Of our issuer, and with one of our audiences among its own.
+pub(crate) fn from_our_issuer_to_us(claims: &Map<String, Value>, settings: &Settings) -> Result<(), Refusal> {
+    if claims.get("iss").and_then(Value::as_str) != Some(settings.issuer.as_str()) {
+        return Err(Refusal::Issuer);
+    }
+    let ours =
+        |value: &Value| value.as_str().is_some_and(|name| settings.audiences.iter().any(|a| a == name));
+    let for_us = match claims.get("aud") {
+        Some(Value::Array(names)) => names.iter().any(ours),
+        Some(name) => ours(name),
+        None => false,
+    };
+    if for_us { Ok(()) } else { Err(Refusal::Audience) }
+}
+
 /// When a token holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) expires: Timestamp,
     not_before: Option<Timestamp>,
-    issued: Option<Timestamp>,
+    pub(crate) issued: Option<Timestamp>,
 }
 
 impl Times {

@@ -52,6 +52,18 @@ pub enum Refusal {
     /// Bears the marks of an ID or logout token, or none of an access token.
     #[error("the token is not an access token")]
     NotAnAccessToken,
+    /// Bears the marks of an access or logout token, or lacks `sub` or `iat`.
+    #[error("the token is not an ID token")]
+    NotAnIdToken,
+    /// Given to another client (`azp`; OpenID Connect Core, section 3.1.3.7).
+    #[error("the token was issued to another client")]
+    AuthorizedParty,
+    /// An answer to another sign-in.
+    #[error("the token's nonce is not this sign-in's")]
+    Nonce,
+    /// `at_hash` is another access token's (OpenID Connect Core, section 3.1.3.8).
+    #[error("the token does not belong to the access token")]
+    AccessTokenHash,
     /// Good only with proof of a key that a bearer does not give (RFC 7800, `cnf`).
     #[error("the token is bound to a key of its holder")]
     HolderOfKey,
@@ -93,7 +105,7 @@ impl Unavailable {
     }
 }
 
-/// Why the provider's keys could not be fetched.
+/// Why the provider did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// No answer, or none in time.
@@ -111,9 +123,9 @@ pub enum FetchError {
     /// The discovery document speaks for another issuer (OpenID Connect Discovery, section 4.3).
     #[error("the discovery document is of another issuer")]
     OtherIssuer,
-    /// The keys are at an address where others could change them on the way.
-    #[error("the keys' address is not https")]
-    KeysAddress,
+    /// An address in the discovery document where others could read or change what is sent.
+    #[error("an address of the identity provider is not https")]
+    Address,
     /// The program is stopping.
     #[error("the fetch was interrupted")]
     Interrupted,

@@ -96,7 +96,7 @@ fn lookup<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 /// Ids are opaque, but nothing is none, and what breaks a line would forge a log.
-fn id(value: &Value) -> Option<&str> {
+pub(crate) fn id(value: &Value) -> Option<&str> {
     let id = value.as_str()?;
     let sound = !id.trim().is_empty() && id.len() <= MAX_ID_BYTES && !id.contains(char::is_control);
     sound.then_some(id)

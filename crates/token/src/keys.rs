@@ -14,19 +14,21 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
+use serde::Deserialize;
 
 use crate::{
+    channel::Channel,
     claims::millis,
-    error::{FetchError, Unavailable},
-    key_set::KeySet,
-    provider::Provider,
+    envelope::Envelope,
+    error::{CheckError, FetchError, Refusal, Unavailable},
+    key_set::{Document, Key, KeySet},
     settings::Settings,
 };
 
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 pub(crate) struct Keys {
-    provider: Provider,
+    channel: Channel,
     clock: Clock,
     max_age: Duration,
     max_stale: Duration,
@@ -51,9 +53,9 @@ struct Held {
 }
 
 impl Keys {
-    pub(crate) fn new(provider: Provider, clock: Clock, settings: &Settings) -> Arc<Self> {
+    pub(crate) fn new(channel: Channel, clock: Clock, settings: &Settings) -> Arc<Self> {
         Arc::new(Self {
-            provider,
+            channel,
             clock,
             max_age: settings.keys_max_age,
             max_stale: settings.keys_max_stale,
@@ -104,6 +106,20 @@ impl Keys {
         }
     }
 
+    /// A token's key, which the provider may have published since `current` were fetched.
+    pub(crate) async fn key(
+        self: &Arc<Self>,
+        envelope: &Envelope<'_>,
+        current: Arc<KeySet>,
+    ) -> Result<Arc<Key>, CheckError> {
+        let find = |keys: &KeySet| keys.find(envelope.kid.as_deref(), envelope.algorithm);
+        if let Some(key) = find(&current)? {
+            return Ok(key);
+        }
+        let newer = self.newer_than(&current).await?;
+        find(&newer)?.ok_or(CheckError::Refused(Refusal::UnknownKey))
+    }
+
     /// The fetch that is running, or a new one unless it is too soon.
     fn fetch(self: &Arc<Self>, state: &mut State, now: Timestamp) -> Option<Shared<BoxFuture<'static, ()>>> {
         // One that ended without settling was cut off, by a panic or the runtime's end.
@@ -114,7 +130,7 @@ impl Keys {
             state.tried = Some(now);
             let keys = Arc::clone(self);
             let task = tokio::spawn(async move {
-                let fetched = keys.provider.keys().await;
+                let fetched = fetch(&keys.channel).await;
                 keys.settle(fetched, now);
             });
             state.running = Some(task.map(drop).boxed().shared());
@@ -154,6 +170,18 @@ impl Keys {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    jwks_uri: String,
+}
+
+/// Both documents, anew: the keys' address may change as well as the keys.
+async fn fetch(channel: &Channel) -> Result<KeySet, FetchError> {
+    let discovery: Discovery = channel.discover().await?;
+    let address = channel.endpoint(&discovery.jwks_uri)?;
+    Ok(KeySet::read(channel.get::<Document>(address.as_str()).await?))
 }
 
 /// Whether less than `span` has passed. A clock that was set back has passed everything: asking once more is cheap.

@@ -13,6 +13,9 @@
 //! claim that access tokens alone have (`client_id`, `scope`, `scp`, `cid`, `appid`, or `Bearer` in a claim `typ`); and
 //! a claim that only ID and logout tokens have (`nonce`, `at_hash`, `c_hash`, `events`, another word in `typ`) is
 //! refused with whatever else.
+//!
+//! The other way about, [`IdTokens`] checks the ID token of a sign-in for the program that asked for it, over the same
+//! envelope and keys, and takes no access token for one.
 #![cfg_attr(
     test,
     allow(
@@ -24,18 +27,21 @@
     )
 )]
 
+mod channel;
 mod claims;
 mod envelope;
 mod error;
+mod id_token;
 mod identity;
 mod key_set;
 mod keys;
-mod provider;
 mod remembered;
 mod settings;
 mod verifier;
 
+pub use channel::{Answer, Channel};
 pub use error::{CheckError, FetchError, Refusal, Unavailable};
+pub use id_token::{Expected, IdToken, IdTokens, Nonce};
 pub use identity::Identity;
 pub use settings::{ClaimNames, Settings, SettingsError};
 pub use verifier::Verifier;

@@ -5,13 +5,12 @@ use std::{fmt, sync::Arc};
 use chatehr_contract::Timestamp;
 
 use crate::{
+    channel::Channel,
     claims::{self, Times},
     envelope::Envelope,
-    error::{CheckError, Refusal},
+    error::CheckError,
     identity::Identity,
-    key_set::{Key, KeySet},
     keys::{Clock, Keys},
-    provider::Provider,
     remembered::{Accepted, Remembered, digest},
     settings::{Settings, SettingsError},
 };
@@ -37,7 +36,7 @@ impl Verifier {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, SettingsError> {
         let clock: Clock = Arc::new(clock);
-        let keys = Keys::new(Provider::new(&settings)?, Arc::clone(&clock), &settings);
+        let keys = Keys::new(Channel::new(&settings)?, Arc::clone(&clock), &settings);
         let remembered = Remembered::new(settings.remembered);
         Ok(Self(Arc::new(Inner { settings, clock, keys, remembered })))
     }
@@ -60,7 +59,7 @@ impl Verifier {
             }
             remembered.forget(&digest);
         }
-        let key = self.key(&envelope, current).await?;
+        let key = keys.key(&envelope, current).await?;
         let claims = envelope.verify(&key)?;
         claims::is_meant_for_us(&claims, envelope.typed, settings)?;
         let times = Times::read(&claims)?;
@@ -68,16 +67,6 @@ impl Verifier {
         let identity = Identity::read(&claims, &settings.claims, &times)?;
         remembered.put(digest, Accepted { identity: identity.clone(), times, key: key.print });
         Ok(identity)
-    }
-
-    /// The token's key, which the provider may have published since we last asked.
-    async fn key(&self, envelope: &Envelope<'_>, current: Arc<KeySet>) -> Result<Arc<Key>, CheckError> {
-        let find = |keys: &KeySet| keys.find(envelope.kid.as_deref(), envelope.algorithm);
-        if let Some(key) = find(&current)? {
-            return Ok(key);
-        }
-        let newer = self.0.keys.newer_than(&current).await?;
-        find(&newer)?.ok_or(CheckError::Refused(Refusal::UnknownKey))
     }
 }
 

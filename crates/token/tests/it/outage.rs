@@ -119,7 +119,7 @@ async fn keys_are_not_fetched_over_an_open_line() {
         ["http://keys.example/", "http://10.0.0.1/keys", "file:///etc/keys", "ftp://127.0.0.1/", "keys"]
     {
         clinic.answers(|answers| answers.discovery = json!({ "jwks_uri": address }));
-        assert!(matches!(unavailable(&clinic).await.cause(), FetchError::KeysAddress), "{address}");
+        assert!(matches!(unavailable(&clinic).await.cause(), FetchError::Address), "{address}");
         clinic.pass(10);
     }
 }
