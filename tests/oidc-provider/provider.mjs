@@ -7,7 +7,7 @@
 // CHATEHR_TEST_OIDC_TOKEN_SECONDS  how long an access token lasts; 3600
 //
 // Signing in: the form at the authorization endpoint's redirect takes `login` (a name of `accounts`), posted to
-// `{form's address}/login`. Consent is given with it.
+// `{form's address}/login`. Consent is given with it. A second device's code is typed in at `/device`.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -60,7 +60,7 @@ const configuration = {
       client_id: 'chatehr-desktop',
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
       response_types: ['code'],
       redirect_uris: ['http://127.0.0.1/callback'],
       post_logout_redirect_uris: ['http://127.0.0.1/signed-out'],
@@ -107,6 +107,7 @@ const configuration = {
     clientCredentials: { enabled: true },
     revocation: { enabled: true },
     introspection: { enabled: true },
+    deviceFlow: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: (_ctx, _client, oneOf) => oneOf?.[0] ?? API,

@@ -66,7 +66,9 @@ impl Loopback {
                     // Too many open files, mostly: the next moment may be better.
                     Err(_) => sleep(Duration::from_millis(50)).await,
                 },
-                Some(Some(found)) = callers.next(), if !callers.is_empty() => return found,
+                heard = callers.next(), if !callers.is_empty() => if let Some(Some(found)) = heard {
+                    return found;
+                },
             }
         }
     }

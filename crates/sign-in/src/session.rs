@@ -40,7 +40,6 @@ pub struct Session(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) provider: Provider,
     pub(crate) subject: String,
-    auth_time: Option<Timestamp>,
     nonce: Option<Secret>,
     pub(crate) keep: Option<Arc<dyn Keep>>,
     state: Mutex<State>,
@@ -82,11 +81,10 @@ impl Session {
         let token = tokens.id_token.as_ref().ok_or(SignInError::Identity(IdentityError::Missing))?;
         let expected = Expected { nonce: expected, access_token: tokens.access.expose() };
         let who = provider.id_tokens().check(token.expose(), &expected).await;
-        let IdToken { subject, auth_time, .. } = who.map_err(|error| SignInError::Identity(error.into()))?;
+        let IdToken { subject, .. } = who.map_err(|error| SignInError::Identity(error.into()))?;
         let access = Access::new(&tokens, provider.now());
         let state = State { access: Some(access), ..State::default() };
-        let session =
-            Self(Arc::new(Inner { provider, subject, auth_time, nonce, keep, state: Mutex::new(state) }));
+        let session = Self(Arc::new(Inner { provider, subject, nonce, keep, state: Mutex::new(state) }));
         if let Some(token) = tokens.refresh {
             session.0.adopt(token).await;
         }
@@ -100,24 +98,12 @@ impl Session {
         keep: Arc<dyn Keep>,
     ) -> Self {
         let state = State { refresh: Some(Refresh { token, kept: true }), ..State::default() };
-        Self(Arc::new(Inner {
-            provider,
-            subject,
-            auth_time: None,
-            nonce: None,
-            keep: Some(keep),
-            state: Mutex::new(state),
-        }))
+        Self(Arc::new(Inner { provider, subject, nonce: None, keep: Some(keep), state: Mutex::new(state) }))
     }
 
     /// The person's account at the provider (`sub`).
     pub fn subject(&self) -> &str {
         &self.0.subject
-    }
-
-    /// When the person signed in at the provider, where it told.
-    pub fn auth_time(&self) -> Option<Timestamp> {
-        self.0.auth_time
     }
 
     /// Whether the next start can go on with this session.
@@ -287,6 +273,6 @@ impl Access {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("auth_time", &self.0.auth_time).finish_non_exhaustive()
+        f.write_str("Session(…)")
     }
 }
