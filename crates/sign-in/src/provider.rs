@@ -7,7 +7,7 @@ use std::{
 };
 
 use chatehr_contract::Timestamp;
-use chatehr_token::{Channel, IdTokens};
+use chatehr_token::{Channel, FetchError, IdTokens};
 use futures_util::future::{Either, select};
 
 use crate::{
@@ -199,6 +199,13 @@ impl Provider {
         match known {
             Some(metadata) => Ok(metadata),
             None => self.discover().await,
+        }
+    }
+
+    /// Somebody answered, and not as a token endpoint does: it may have moved.
+    pub(crate) fn doubt(&self, error: &TokenError) {
+        if matches!(error, TokenError::Unavailable(cause) if matches!(**cause, FetchError::Status(_))) {
+            *self.0.metadata.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 

@@ -181,7 +181,10 @@ impl Inner {
                 tracing::info!("the identity provider ended the session");
                 return Err(self.end().await);
             }
-            Err(error) => return Err(SessionError::Unavailable(error)),
+            Err(error) => {
+                self.provider.doubt(&error);
+                return Err(SessionError::Unavailable(error));
+            }
         };
         // First of all: the old one is used up.
         if let Some(token) = tokens.refresh.take() {

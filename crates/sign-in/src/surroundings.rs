@@ -42,7 +42,7 @@ pub trait Browser: Send + Sync {
     fn open(&self, address: &str) -> Result<(), NoBrowser>;
 }
 
-/// No browser could be started, in the system's words.
+/// No browser could be started, in the system's words without the address.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no browser could be opened: {0}")]
 pub struct NoBrowser(pub String);

@@ -11,6 +11,7 @@
 mod agent;
 mod device;
 mod identity;
+mod life;
 mod mix_up;
 mod port;
 mod real_provider;

@@ -1,6 +1,6 @@
 //! Answers of another provider, and a provider that is not what it should be.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chatehr_sign_in::{Settings, SettingsError, SignInError, TokenError};
 use chatehr_token::FetchError;
@@ -15,7 +15,11 @@ use crate::{
 /// Why no browser was opened.
 async fn before_the_browser(stage: &Stage) -> SignInError {
     let (sender, mut addresses) = mpsc::unbounded_channel();
-    let refused = stage.provider.sign_in(&Addresses(sender), None).await.unwrap_err();
+    let browser = Addresses(sender);
+    let sign_in = stage.provider.sign_in(&browser, None);
+    let refused =
+        tokio::time::timeout(Duration::from_secs(10), sign_in).await.expect("a refusal").unwrap_err();
+    drop(browser);
     assert!(addresses.recv().await.is_none(), "nothing was opened");
     refused
 }

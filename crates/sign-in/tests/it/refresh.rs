@@ -93,9 +93,24 @@ async fn a_caller_who_hangs_up_does_not_take_the_refresh_along() {
     stage.play().delay = Duration::from_millis(200);
     let hurried = tokio::time::timeout(Duration::from_millis(50), session.access_token()).await;
     assert!(hurried.is_err());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(keyring.deeds().last().unwrap(), "keep physician-12 refresh-3", "kept though nobody asks");
     assert_eq!(session.access_token().await.unwrap().expose(), "access-3");
     assert_eq!(stage.grants("refresh_token"), 1);
-    assert_eq!(keyring.deeds().last().unwrap(), "keep physician-12 refresh-3");
+}
+
+#[tokio::test]
+async fn a_provider_that_moves_is_found_again() {
+    let stage = Stage::new().await;
+    let session = stage.signed_in(None).await;
+    let issuer = stage.issuer().to_owned();
+    stage.play().discovery = json!({ "token_endpoint": format!("{issuer}/moved") });
+    stage.play().instead.push_back((404, json!({})));
+    stage.time.pass(300);
+    let error = session.access_token().await.unwrap_err();
+    assert!(matches!(error, SessionError::Unavailable(_)), "{error:?}");
+    assert_eq!(session.access_token().await.unwrap().expose(), "access-3");
+    assert_eq!(stage.play().moved, 1);
 }
 
 #[tokio::test]
@@ -135,9 +150,11 @@ async fn a_keyring_that_never_answers_holds_nobody_up() {
 async fn a_provider_that_does_not_rotate_is_asked_with_the_same_token() {
     let stage = Stage::new().await;
     let (session, keyring) = kept(&stage).await;
-    stage.play().answer = json!({ "refresh_token": null });
-    stage.time.pass(300);
-    session.access_token().await.unwrap();
+    stage.play().rotates = false;
+    for _ in 0..3 {
+        stage.time.pass(300);
+        session.access_token().await.unwrap();
+    }
     assert!(session.is_kept());
     assert_eq!(keyring.deeds().len(), 1);
 }

@@ -107,6 +107,8 @@ pub(crate) struct Play {
     /// Answers of the token endpoint instead of good ones, in order.
     pub(crate) instead: VecDeque<(u16, Value)>,
     pub(crate) delay: Duration,
+    /// Whether a refresh token is good for one use.
+    pub(crate) rotates: bool,
     pub(crate) revocation: (u16, Value),
     /// What the token endpoint and the revocation endpoint were sent.
     pub(crate) asked: Vec<Parameters>,
@@ -114,6 +116,8 @@ pub(crate) struct Play {
     codes: BTreeMap<String, Parameters>,
     /// The one refresh token that is good now; a used one that comes again takes it away.
     good: Option<String>,
+    /// Requests at the token endpoint's second address.
+    pub(crate) moved: usize,
     count: usize,
 }
 
@@ -148,11 +152,13 @@ impl Stage {
             answer: json!({}),
             instead: VecDeque::new(),
             delay: Duration::ZERO,
+            rotates: true,
             revocation: (200, json!({})),
             asked: Vec::new(),
             revoked: Vec::new(),
             codes: BTreeMap::new(),
             good: None,
+            moved: 0,
             count: 0,
         };
         let shared = Arc::new(Shared { issuer: issuer.clone(), time: time.clone(), play: Mutex::new(play) });
@@ -161,6 +167,7 @@ impl Stage {
             .route("/keys", get(keys))
             .route("/authorize", get(authorize))
             .route("/token", post(token))
+            .route("/moved", post(moved))
             .route("/revoke", post(revoke))
             .route("/device", post(device));
         let routes = Router::new().nest("/realms/clinic", realm).with_state(Arc::clone(&shared));
@@ -289,6 +296,11 @@ async fn token(State(shared): State<Arc<Shared>>, Form(asked): Form<Parameters>)
     }
 }
 
+async fn moved(state: State<Arc<Shared>>, form: Form<Parameters>) -> Response {
+    state.play.lock().unwrap().moved += 1;
+    token(state, form).await
+}
+
 async fn revoke(State(shared): State<Arc<Shared>>, Form(asked): Form<Parameters>) -> Response {
     let mut play = shared.play.lock().unwrap();
     play.revoked.push(asked);
@@ -331,7 +343,8 @@ impl Play {
         };
         self.count += 1;
         let (access, refresh) = (format!("access-{}", self.count), format!("refresh-{}", self.count));
-        self.good = Some(refresh.clone());
+        let stays = asked.get("refresh_token").filter(|_| !self.rotates);
+        self.good = Some(stays.unwrap_or(&refresh).clone());
         let hash = Sha256::digest(&access);
         let now = shared.time.seconds();
         let claims = json!({
@@ -350,7 +363,7 @@ impl Play {
             "access_token": access,
             "token_type": "Bearer",
             "expires_in": 300,
-            "refresh_token": refresh,
+            "refresh_token": stays.is_none().then_some(refresh),
             "id_token": (self.forge)(claims),
         });
         lay_over(&mut answer, &self.answer);
