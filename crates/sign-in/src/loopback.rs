@@ -149,3 +149,40 @@ async fn say(stream: &mut TcpStream, answer: &str) {
         stream.shutdown().await.ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: &[u8] = b"GET /callback?code=c&state=the-state HTTP/1.1\r\nHost: 127.0.0.1:4\r\n\r\n";
+
+    fn judged(head: &[u8]) -> Result<Callback, &'static str> {
+        judge(head, "127.0.0.1:4", &"the-state".to_owned().into())
+    }
+
+    #[test]
+    fn the_browsers_own_request_is_taken() {
+        assert_eq!(judged(GOOD).unwrap().outcome.unwrap().expose(), "c");
+    }
+
+    proptest! {
+        #[test]
+        fn noise_is_refused_and_breaks_nothing(head in proptest::collection::vec(any::<u8>(), 0..512)) {
+            prop_assert!(judged(&head).is_err());
+        }
+
+        #[test]
+        fn a_request_with_a_byte_changed_is_refused_or_is_about_the_same_sign_in(
+            at in 0..GOOD.len(), byte in any::<u8>()
+        ) {
+            let mut head = GOOD.to_vec();
+            head[at] = byte;
+            let state = GOOD.windows(9).position(|nine| nine == b"the-state").unwrap();
+            let path = GOOD.windows(9).position(|nine| nine == b"/callback").unwrap();
+            let decides = (path..path + 9).contains(&at) || (state..state + 9).contains(&at);
+            prop_assert!(!decides || head == GOOD || judged(&head).is_err());
+        }
+    }
+}

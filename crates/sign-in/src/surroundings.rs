@@ -48,7 +48,8 @@ pub trait Browser: Send + Sync {
 pub struct NoBrowser(pub String);
 
 /// Where a refresh token outlives the program: the system's keyring. What takes
-/// longer than ten seconds, as a keyring that asks unseen does, counts as not done.
+/// longer than ten seconds, as a keyring that asks unseen does, counts as not done. Calls take effect in the order in
+/// which they came, also those that were given up: a token must not come back after it was removed.
 pub trait Keep: Send + Sync {
     /// Keeps the token in place of the one before.
     fn keep<'a>(&'a self, subject: &'a str, token: &'a RefreshToken) -> Waiting<'a, Result<(), NotKept>>;
