@@ -1,9 +1,11 @@
 //! The clinician's commands, each a line to the desk. The table in the contract says which there are.
 
 use chatehr_contract::{
-    AppointmentPage, AppointmentRange, ConsultationList, ConsultationPage, ConsultationRef, ConsultationView,
-    Conversation, ConversationRequest, DeclineConsultation, ErrorReport, OutboxRef, ProgramState, SaveDraft,
-    SendMessage, SignIn, command::clinician,
+    AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ConsultationList,
+    ConsultationPage, ConsultationRef, ConsultationView, Conversation, ConversationRequest,
+    DeclineConsultation, ErrorReport, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef,
+    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SignIn,
+    command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -53,6 +55,58 @@ async fn try_again(desk: &Desk, (): ()) -> Answer<()> {
 
 async fn rebuild_cache(desk: &Desk, (): ()) -> Answer<()> {
     desk.rebuild_cache().await
+}
+
+async fn unlock_records(desk: &Desk, request: KeySecret) -> Answer<()> {
+    desk.unlock_records(request).await
+}
+
+async fn sign_in_without_keyring(desk: &Desk, (): ()) -> Answer<()> {
+    desk.sign_in_without_keyring().await
+}
+
+async fn key_slots(desk: &Desk, (): ()) -> Answer<KeyList> {
+    desk.key_slots().await
+}
+
+async fn add_passphrase(desk: &Desk, request: AddPassphrase) -> Answer<()> {
+    desk.add_passphrase(request).await
+}
+
+async fn add_recovery_code(desk: &Desk, request: AddRecoveryCode) -> Answer<NewRecoveryCode> {
+    desk.add_recovery_code(request).await
+}
+
+async fn test_key_slot(desk: &Desk, request: KeySecret) -> Answer<KeySlotRef> {
+    desk.test_key_slot(request).await
+}
+
+async fn rotate_passphrase(desk: &Desk, request: RotatePassphrase) -> Answer<()> {
+    desk.rotate_passphrase(request).await
+}
+
+async fn rotate_recovery_code(desk: &Desk, request: KeySlotRef) -> Answer<NewRecoveryCode> {
+    desk.rotate_recovery_code(request).await
+}
+
+async fn remove_key_slot(desk: &Desk, request: KeySlotRef) -> Answer<()> {
+    desk.remove_key_slot(request).await
+}
+
+async fn restore_to_keyring(desk: &Desk, request: RestoreToKeyring) -> Answer<RestoredToKeyring> {
+    desk.restore_to_keyring(request).await
+}
+
+async fn start_key_file_anew(desk: &Desk, (): ()) -> Answer<Option<NewRecoveryCode>> {
+    desk.start_key_file_anew().await
+}
+
+async fn replace_records_key(desk: &Desk, (): ()) -> Answer<()> {
+    desk.replace_records_key().await
+}
+
+async fn back_up_records(desk: &Desk, request: BackUp) -> Answer<()> {
+    desk.back_up_records(request).await
 }
 
 async fn consultation_list(desk: &Desk, request: ConsultationList) -> Answer<ConsultationPage> {

@@ -70,6 +70,23 @@ pub fn focus(node: &NodeRef) {
     }
 }
 
+/// Moves the keyboard's focus to the first control of a row, for when what stood in its place is gone.
+pub fn focus_first(row: &NodeRef) {
+    let first = row.cast::<web_sys::Element>().and_then(|row| row.query_selector("button").ok().flatten());
+    if let Some(control) = first.and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok()) {
+        drop(control.focus());
+    }
+}
+
+/// Scrolls as little as it takes to see all of an element.
+pub fn reveal(node: &NodeRef) {
+    if let Some(element) = node.cast::<web_sys::Element>() {
+        let nearest = web_sys::ScrollIntoViewOptions::new();
+        nearest.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&nearest);
+    }
+}
+
 type Reader = (u32, std::rc::Rc<dyn Fn()>);
 
 thread_local! {

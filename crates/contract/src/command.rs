@@ -56,6 +56,33 @@ macro_rules! clinician_commands {
             try_again => TryAgain(()) -> ();
             /// Put a damaged cache aside and fetch everything anew.
             rebuild_cache => RebuildCache(()) -> ();
+            /// Open the files with a passphrase or a recovery code, where the keyring does not.
+            unlock_records => UnlockRecords($crate::KeySecret) -> ();
+            /// Sign in although the keyring does not answer: a passphrase or a code opens the files then.
+            sign_in_without_keyring => SignInWithoutKeyring(()) -> ();
+            /// The ways to the key of the open files.
+            key_slots => KeySlots(()) -> $crate::KeyList;
+            /// Set a passphrase.
+            add_passphrase => AddPassphrase($crate::AddPassphrase) -> ();
+            /// Make a recovery code; the answer is the one time that it is told.
+            add_recovery_code => AddRecoveryCode($crate::AddRecoveryCode) -> $crate::NewRecoveryCode;
+            /// Whether a passphrase or a code opens the files, and which way it is.
+            test_key_slot => TestKeySlot($crate::KeySecret) -> $crate::KeySlotRef;
+            /// Put another passphrase in the place of one.
+            rotate_passphrase => RotatePassphrase($crate::RotatePassphrase) -> ();
+            /// Put another recovery code in the place of one.
+            rotate_recovery_code => RotateRecoveryCode($crate::KeySlotRef) -> $crate::NewRecoveryCode;
+            /// Take a passphrase or a code away; the last one stays.
+            remove_key_slot => RemoveKeySlot($crate::KeySlotRef) -> ();
+            /// Put the key back into the keyring.
+            restore_to_keyring => RestoreToKeyring($crate::RestoreToKeyring) -> $crate::RestoredToKeyring;
+            /// Put a damaged or foreign key file aside and begin a new one; a recovery code is the answer where the
+            /// keyring does not have the key. Asked twice.
+            start_key_file_anew => StartKeyFileAnew(()) -> Option<$crate::NewRecoveryCode>;
+            /// Give the files another key. They close and open meanwhile.
+            replace_records_key => ReplaceRecordsKey(()) -> ();
+            /// Write a backup.
+            back_up_records => BackUpRecords($crate::BackUp) -> ();
             /// A page of consultations.
             consultation_list => ConsultationList($crate::ConsultationList) -> $crate::ConsultationPage;
             /// One consultation with all around it.

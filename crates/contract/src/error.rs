@@ -72,10 +72,20 @@ error_codes! {
     KeyringMissing = "KEYRING_MISSING", "This workstation has no keyring, so patient data cannot be kept safely on it.", "Start a keyring (GNOME Keyring or KWallet), then choose Try again. Nothing was written.";
     /// A locked keyring.
     KeyringLocked = "KEYRING_LOCKED", "The keyring of this workstation is locked or does not answer.", "Unlock it, then choose Try again. Nothing was changed.";
+    /// A keyring that answers with errors.
+    KeyringFailed = "KEYRING_FAILED", "The keyring of this workstation is there, but it fails.", "Log out of this computer and in again, which starts it anew, then choose Try again. Nothing was changed.";
+    /// Another keyring than the one that has the key.
+    KeyringChanged = "KEYRING_CHANGED", "Another keyring answers than the one that has the key to your records: {detail}.", "Your key is not lost. Go back to the former keyring and choose Try again. The files are left as they are.";
     /// Files without their key.
     KeyMissing = "KEY_MISSING", "The key to this workstation's saved records is not in the keyring.", "If the keyring was reset, restore it and choose Try again. The files are left as they are.";
     /// The wrong key.
     WrongKey = "WRONG_KEY", "The key in the keyring does not open this workstation's saved records.", "Restore the keyring that belongs to them and choose Try again. The files are left as they are.";
+    /// A header that belongs to other files.
+    HeaderForeign = "HEADER_FOREIGN", "The key file beside your saved records belongs to other records.", "If files were copied back by hand, copy back all that belong together and choose Try again. Nothing was changed.";
+    /// A header that does not read.
+    HeaderDamaged = "HEADER_DAMAGED", "The key file beside your saved records is damaged.", "Start it anew in Settings, then print a new recovery code. Your records are not affected.";
+    /// Files that another program has open.
+    FilesInUse = "FILES_IN_USE", "Your saved records are open in another window of this program.", "Close the other window, or wait until it has finished, then choose Try again.";
     /// A damaged cache.
     CacheDamaged = "CACHE_DAMAGED", "The saved copy of your records is damaged.", "Choose Rebuild: the damaged file is put aside and everything is fetched from ChatEHR again. Nothing unsent is touched.";
     /// A damaged ledger.
@@ -88,6 +98,30 @@ error_codes! {
     ReadOnly = "READ_ONLY", "The program may not write to its folder on this workstation.", "Ask your administrator to correct the folder's permissions, then choose Try again.";
     /// Storage failed in another way.
     StorageFault = "STORAGE_FAULT", "This workstation could not read or write its saved records.", "Choose Try again; if it stays, tell your administrator.";
+    /// No slot opens by this passphrase.
+    WrongPassphrase = "WRONG_PASSPHRASE", "This passphrase does not open your records.", "Check capitals and the keyboard's language, then type it again.";
+    /// A sound code of other files.
+    WrongCode = "WRONG_CODE", "This recovery code is well typed but does not belong to these records.", "Look for the latest printed code: one that was replaced no longer works.";
+    /// What was typed is no recovery code.
+    CodeMistyped = "CODE_MISTYPED", "This is not quite the code: {detail}.", "Compare it with the printed one, then correct it.";
+    /// Too easy to guess.
+    PassphraseTooShort = "PASSPHRASE_TOO_SHORT", "A passphrase needs at least 12 characters.", "Several words together are easy to remember and hard to guess.";
+    /// A name that cannot be kept.
+    LabelUnfit = "LABEL_UNFIT", "This name is too long.", "Use at most 100 characters on one line.";
+    /// No more room for slots.
+    TooManyKeys = "TOO_MANY_KEYS", "There are eight keys to your records already, and that is the most.", "Remove one that is no longer used, then add the new one.";
+    /// The last one stays.
+    LastKey = "LAST_KEY", "This is the only key to your records that is left, so it stays.", "Add a passphrase or print a recovery code first.";
+    /// The list on the screen is older than the files.
+    NoSuchKey = "NO_SUCH_KEY", "There is no such key to your records.", "Look at the list again: it may have been replaced or removed.";
+    /// The keyring holds something else in the key's place.
+    KeyringOccupied = "KEYRING_OCCUPIED", "The keyring holds something else in the place of your key. It was left as it is.", "Decide in Settings whether it may be replaced.";
+    /// A backup would overwrite something.
+    BackupOccupied = "BACKUP_OCCUPIED", "There is a file of this name already. It was left as it is.", "Choose another name or folder.";
+    /// Nothing would open a backup elsewhere.
+    BackupNeedsKey = "BACKUP_NEEDS_KEY", "Only the keyring of this workstation would open such a backup.", "Print a recovery code or add a passphrase first, then back up.";
+    /// A place that cannot be written to.
+    BackupPlaceUnfit = "BACKUP_PLACE_UNFIT", "The backup could not be written to this place.", "Give the whole path of a file in a folder that exists and that you may write to.";
     /// No key for this conversation.
     NoMessageKey = "NO_MESSAGE_KEY", "The key to this conversation is not here, so nothing can be sealed.", "It is fetched when the connection is back; your text is kept.";
     /// No notification daemon.
@@ -131,8 +165,12 @@ impl ErrorReport {
                 | C::NeedsConnection
                 | C::KeyringMissing
                 | C::KeyringLocked
+                | C::KeyringFailed
+                | C::KeyringChanged
                 | C::KeyMissing
                 | C::WrongKey
+                | C::HeaderForeign
+                | C::FilesInUse
                 | C::DiskFull
                 | C::ReadOnly
                 | C::StorageFault

@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod feature;
 mod ids;
+mod keys;
 mod kiosk;
 mod person;
 mod policy;
@@ -27,6 +28,10 @@ pub use feature::{
     NewAnchor, NewKioskCode, NewKioskSession, ParticipantStatus, ReadUpTo, Receipt,
 };
 pub use ids::{AppointmentId, ConsultationId, EnvelopeId, MessageId, PersonId};
+pub use keys::{
+    AddPassphrase, AddRecoveryCode, BackUp, KeyList, KeySecret, KeySlot, KeySlotKind, KeySlotRef,
+    KeyStanding, NewRecoveryCode, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SecretText, WayIn,
+};
 pub use kiosk::{
     KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
 };

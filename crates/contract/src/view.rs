@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AppointmentId, AppointmentStatus, ConsultationId, ConsultationStatus, EnvelopeId, ErrorReport,
-    HistoryEntry, MessageId, MessageKind, Patient, PersonId, PersonName, Role, SpecialtyCode, Timestamp,
-    Urgency,
+    HistoryEntry, KeyStanding, MessageId, MessageKind, Patient, PersonId, PersonName, Role, SpecialtyCode,
+    Timestamp, Urgency, WayIn,
 };
 
 /// Everything the window needs before it can choose a screen. Asked once at start, and again at each notice.
@@ -35,6 +35,9 @@ pub struct ProgramState {
     pub integrity: Option<ErrorReport>,
     /// What the server is called, for the sign-in screen.
     pub server: String,
+    /// How the keys to the open files stand.
+    #[serde(default)]
+    pub keys: KeyStanding,
 }
 
 /// Which screen the program is at.
@@ -59,6 +62,9 @@ pub enum Stage {
     Blocked {
         /// What is in the way and what to do.
         error: ErrorReport,
+        /// Other keys that this person has; empty where no key helps.
+        #[serde(default)]
+        ways: Vec<WayIn>,
     },
 }
 

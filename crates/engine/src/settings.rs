@@ -22,6 +22,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// CHATEHR_WORKSTATION: what this machine is called in the audit log.
     pub workstation: String,
+    /// Where backups go unless the person says otherwise: CHATEHR_BACKUP_DIR, or the person's own folder.
+    pub backup_dir: Option<PathBuf>,
     /// Namespace in the keyring, one for each build channel, so that a development build never touches the keys
     /// of a released one.
     pub keyring_service: String,
@@ -92,6 +94,10 @@ impl Settings {
                 .or(default_data_dir)
                 .ok_or(SettingsError::Missing("CHATEHR_DATA_DIR"))?,
             workstation: read("CHATEHR_WORKSTATION").unwrap_or_else(|| host_name.to_owned()),
+            backup_dir: read("CHATEHR_BACKUP_DIR")
+                .or_else(|| environment("HOME"))
+                .or_else(|| environment("USERPROFILE"))
+                .map(PathBuf::from),
             keyring_service: keyring_service.to_owned(),
         })
     }
@@ -124,6 +130,14 @@ mod tests {
     fn a_timeout_that_is_no_number_is_named() {
         let error = gather(&[("CHATEHR_TIMEOUT", "soon")]).unwrap_err();
         assert!(error.to_string().starts_with("CHATEHR_TIMEOUT"), "{error}");
+    }
+
+    #[test]
+    fn a_backup_goes_where_the_administrator_says_and_else_to_the_persons_own_folder() {
+        let home = ("HOME", "/home/okafor");
+        assert_eq!(gather(&[home]).unwrap().backup_dir, Some(PathBuf::from("/home/okafor")));
+        let settings = gather(&[home, ("CHATEHR_BACKUP_DIR", "/mnt/backups")]).unwrap();
+        assert_eq!(settings.backup_dir, Some(PathBuf::from("/mnt/backups")));
     }
 
     #[test]

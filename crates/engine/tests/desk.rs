@@ -309,7 +309,7 @@ async fn a_damaged_cache_is_put_aside_on_request_and_what_waits_survives() {
     let again = Bench::new(clinic.settings(data.path()), Desktop::default());
     again.desk.start().await;
     let state = again.desk.state().await;
-    let Stage::Blocked { error } = &state.stage else { panic!("{state:?}") };
+    let Stage::Blocked { error, .. } = &state.stage else { panic!("{state:?}") };
     assert_eq!(error.code, ErrorCode::CacheDamaged);
 
     clinic.start_again().await;

@@ -55,7 +55,7 @@ async fn a_setting_that_is_missing_is_named() {
     let settings = Err(SettingsError::Missing("CHATEHR_API_URL"));
     let desk = Desk::new(settings, surroundings(Desktop::default(), Arc::default()));
     desk.start().await;
-    let Stage::Blocked { error } = desk.state().await.stage else { panic!("not blocked") };
+    let Stage::Blocked { error, .. } = desk.state().await.stage else { panic!("not blocked") };
     assert_eq!(error.sentence(), "This workstation's settings cannot be used: CHATEHR_API_URL is not set.");
 }
 
@@ -64,7 +64,7 @@ async fn plain_http_to_another_machine_is_refused_before_anything_is_sent() {
     let data = TempDir::new().unwrap();
     let bench = Bench::new(settings("http://198.51.100.7/v1", data.path()), Desktop::default());
     bench.desk.start().await;
-    let Stage::Blocked { error } = bench.desk.state().await.stage else { panic!("not blocked") };
+    let Stage::Blocked { error, .. } = bench.desk.state().await.stage else { panic!("not blocked") };
     assert_eq!(error.code, ErrorCode::BadConfiguration);
 }
 
@@ -165,7 +165,7 @@ async fn damage_that_shows_while_the_desk_is_open_has_the_same_way_out_as_at_sta
     }
     // What happens next is written down, and then everything is read anew.
     let made = clinic.request(Urgency::Urgent, "Palpitations since breakfast").await;
-    let damaged = |state: &ProgramState| matches!(&state.stage, Stage::Blocked { error } if error.code == ErrorCode::CacheDamaged);
+    let damaged = |state: &ProgramState| matches!(&state.stage, Stage::Blocked { error, .. } if error.code == ErrorCode::CacheDamaged);
     bench.until("the damage is named", damaged).await;
     // The window forgot its alerts when the desk closed, so only what is told from here on counts.
     bench.notices.lock().unwrap().clear();

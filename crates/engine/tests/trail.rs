@@ -269,3 +269,26 @@ async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_n
     let forgotten = entries(&vault).into_iter().find(|entry| entry.said.action == "records.forget").unwrap();
     assert!(forgotten.said.objects.iter().any(|what| what.ends_with(" consultations")), "{forgotten:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_to_the_keys_is_on_record_and_what_failed_as_failed() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = data();
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    bench.desk.add_recovery_code(AddRecoveryCode { label: "in the safe".to_owned() }).await.unwrap();
+    let missing = KeySlotRef { id: "none".to_owned() };
+    bench.desk.remove_key_slot(missing).await.unwrap_err();
+    let vault = files(bench, &settings).await;
+    let told: Vec<_> = entries(&vault)
+        .into_iter()
+        .filter(|entry| entry.said.action.starts_with("keys."))
+        .map(|entry| (entry.said.action, entry.said.outcome))
+        .collect();
+    let ok = |action: &str| (action.to_owned(), Outcome::Success);
+    let failed = ("keys.remove".to_owned(), Outcome::Failed);
+    assert_eq!(told, [ok("keys.add-code"), ok("keys.remove"), failed]);
+}

@@ -39,6 +39,24 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// All of them, so that a test can hold each to its own words.
+    pub const ALL: &[Self] = &[
+        Self::NoKeyring,
+        Self::KeyringLocked,
+        Self::KeyringFailed,
+        Self::KeyMissing,
+        Self::BackendChanged,
+        Self::WrongKey,
+        Self::ForeignHeader,
+        Self::FromNewerVersion,
+        Self::CacheDamaged,
+        Self::LedgerDamaged,
+        Self::DiskFull,
+        Self::ReadOnly,
+        Self::InUse,
+        Self::Unreachable,
+    ];
+
     /// Whether a passphrase or a recovery code is a way past it.
     pub const fn yields_to_another_slot(self) -> bool {
         matches!(

@@ -367,6 +367,8 @@ fn colleague_signs_in(place: &mut Workplace<'_>) -> Outcome<()> {
     window.press(&test("somebody-else"))?;
     window.press(&test_with("sign-in-account", "code", COLLEAGUE))?;
     connection(window, "online")?;
+    // Their first sign-in here, and the code that it offers can wait.
+    window.press(&test("enrol-later"))?;
     window.see(&test("queue-row"))?;
     let after = place.bytes_below(&before)?;
     check(after == before, || "the files of the one who must wait were touched".to_owned())

@@ -1,6 +1,10 @@
 //! What is on the stage while the journey is walked: the session, the server, the windows, and what was said.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -39,6 +43,8 @@ pub(crate) struct Scene<'a> {
     pub request: String,
     /// Notifications before the request.
     pub notified: usize,
+    /// What the recovery code's paper says.
+    pub code: String,
     /// Today's appointments, as the window showed them while online.
     pub appointments: Vec<String>,
 }
@@ -58,6 +64,7 @@ impl<'a> Scene<'a> {
             physician_words: canary::new("physician")?,
             request: String::new(),
             notified: 0,
+            code: String::new(),
             appointments: Vec::new(),
         })
     }
@@ -70,6 +77,29 @@ impl<'a> Scene<'a> {
     /// Where the clinician's program keeps its files.
     pub(crate) fn records(&self) -> PathBuf {
         self.session.home().join("records")
+    }
+
+    /// Where the physician has their files.
+    pub(crate) fn files(&self) -> Outcome<PathBuf> {
+        let people = self.records().join("people");
+        let first = fs::read_dir(&people).ok().and_then(|mut entries| entries.next()?.ok());
+        first
+            .map(|entry| entry.path())
+            .ok_or_else(|| Failure::new(format!("nobody has files in {}", people.display())))
+    }
+
+    /// Every file of the physician's as it is, but for SQLite's index of a write-ahead log, which is made anew.
+    pub(crate) fn bytes(&self) -> Outcome<BTreeMap<PathBuf, Vec<u8>>> {
+        let directory = self.files()?;
+        let failed = |error| Failure::new(format!("{} cannot be read: {error}", directory.display()));
+        let mut all = BTreeMap::new();
+        for entry in fs::read_dir(&directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if !path.to_string_lossy().ends_with("-shm") {
+                all.insert(path.clone(), fs::read(&path).map_err(failed)?);
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) fn start_server(&mut self) -> Outcome<()> {

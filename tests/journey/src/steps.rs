@@ -17,7 +17,8 @@ use crate::{
 type Action = fn(&mut Scene<'_>) -> Outcome<()>;
 
 const STEPS: &[(&str, Action)] = &[
-    ("physician signs in: queue in triage order", sign_in),
+    ("physician signs in: a recovery code, typed back from paper", sign_in),
+    ("queue in triage order", triage),
     ("today's appointments are shown", appointments),
     ("kiosk: the patient asks for an urgent consultation", request),
     ("desktop notification, critical, without patient data", notified),
@@ -30,6 +31,8 @@ const STEPS: &[(&str, Action)] = &[
     ("a colleague was faster: the window says who", taken),
     ("server gone: offline, appointments still shown", offline),
     ("started again offline: appointments from the files", restarted),
+    ("keyring emptied: the recovery code opens the same files", keyring_emptied),
+    ("the key goes back: the next start asks for nothing", key_back),
     ("nothing readable on disk, in logs or notifications", leaks),
 ];
 
@@ -56,7 +59,12 @@ fn sign_in(scene: &mut Scene<'_>) -> Outcome<()> {
     let window = scene.clinician()?;
     window.press(&test_with("sign-in-account", "code", PHYSICIAN))?;
     connection(window, "online")?;
-    window.press(&test("nav-queue"))?;
+    enrol(scene)
+}
+
+fn triage(scene: &mut Scene<'_>) -> Outcome<()> {
+    let window = scene.clinician()?;
+    window.press(&test("code-done"))?;
     window.see(&test("queue-row"))?;
     let urgencies: Vec<String> =
         window.all(&test("queue-row"))?.iter().map(|row| row.data("urgency").to_owned()).collect();
@@ -65,6 +73,26 @@ fn sign_in(scene: &mut Scene<'_>) -> Outcome<()> {
     check(urgencies.first() != urgencies.last(), || {
         format!("the queue has one urgency only, so its order shows nothing: {urgencies:?}")
     })
+}
+
+/// Makes the first sign-in's recovery code and types it back, once wrongly.
+fn enrol(scene: &mut Scene<'_>) -> Outcome<()> {
+    let window = scene.clinician()?;
+    window.press(&test("make-code"))?;
+    let code: Vec<String> =
+        window.see(&test("recovery-code"))?.text.split_whitespace().map(str::to_owned).collect();
+    check(code.len() == 8, || format!("the code has {} groups", code.len()))?;
+    let mut mistyped = code.clone();
+    mistyped.swap(1, 2);
+    window.write(&test("type-code"), &mistyped.join(" "))?;
+    window.press(&test("type-code-submit"))?;
+    let notice = window.see(&test_with("error-notice", "code", "CODE_MISTYPED"))?;
+    check(notice.text.contains("group 2"), || format!("it does not say where: {}", notice.text))?;
+    window.write(&test("type-code"), &code.join(" ").to_lowercase())?;
+    window.press(&test("type-code-submit"))?;
+    window.see(&test("code-proven"))?;
+    scene.code = code.join("-");
+    Ok(())
 }
 
 fn appointments(scene: &mut Scene<'_>) -> Outcome<()> {
@@ -272,13 +300,54 @@ fn same_appointments(scene: &mut Scene<'_>) -> Outcome<()> {
     check(now == before, || format!("{} appointments were shown, now {}", before.len(), now.len()))
 }
 
+/// Takes the key out of the keyring, as a reset of it does, and starts again.
+fn keyring_emptied(scene: &mut Scene<'_>) -> Outcome<()> {
+    scene.close_clinician();
+    let entry = format!("vault:{}", scene.files()?.file_name().unwrap_or_default().to_string_lossy());
+    scene
+        .session
+        .ask("secret-tool", &["clear", "service", "chatehr-desktop-dev", "username", &entry])
+        .ok_or_else(|| Failure::new("the key could not be taken from the keyring (secret-tool clear)"))?;
+    let before = scene.bytes()?;
+    scene.open_clinician()?;
+    scene.clinician()?.see(&test_with("blocked", "code", "KEY_MISSING"))?;
+    check(scene.bytes()? == before, || "the files were touched before they were opened".to_owned())?;
+    let code = scene.code.clone();
+    let window = scene.clinician()?;
+    window.press(&test("use-recovery-code"))?;
+    window.write(&test("unlock"), &code)?;
+    window.press(&test("unlock-submit"))?;
+    connection(window, "offline")?;
+    window.see(&test("key-banner"))?;
+    same_appointments(scene)
+}
+
+fn key_back(scene: &mut Scene<'_>) -> Outcome<()> {
+    let window = scene.clinician()?;
+    window.press(&test("restore-to-keyring"))?;
+    window.gone(&test("key-banner"))?;
+    scene.close_clinician();
+    scene.open_clinician()?;
+    let window = scene.clinician()?;
+    connection(window, "offline")?;
+    window.press(&test("nav-settings"))?;
+    window.see(&test_with("key-slot", "kind", "Recovery code"))?;
+    check(window.all(&test("key-reminder"))?.is_empty(), || "it still reminds of the key".to_owned())
+}
+
 fn leaks(scene: &mut Scene<'_>) -> Outcome<()> {
     scene.close_windows();
     let records = scene.records();
     check(records.read_dir().is_ok_and(|mut entries| entries.next().is_some()), || {
         format!("the program kept no files in {}", records.display())
     })?;
-    let words = [scene.patient_words.clone(), scene.physician_words.clone(), "Szymańska".to_owned()];
+    let words = [
+        scene.patient_words.clone(),
+        scene.physician_words.clone(),
+        "Szymańska".to_owned(),
+        scene.code.clone(),
+        scene.code.replace('-', ""),
+    ];
     let mut found = canary::find(scene.session.home(), &words)?;
     found.extend(canary::find(&scene.logs(), &words)?);
     check(found.is_empty(), || format!("patient data can be read in {found:?}"))

@@ -56,7 +56,7 @@ where
 }
 
 /// One thing a person can set going, and how it ended.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Doing {
     running: Rc<Cell<bool>>,
     busy: UseStateHandle<bool>,

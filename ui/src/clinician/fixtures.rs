@@ -1,7 +1,7 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! alerts), `&open=` a consultation, `&press=` controls by
+//! alerts, and those of `fixtures_keys`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
@@ -19,6 +19,7 @@ use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::fixtures_keys::Keys;
 use crate::{
     backend::{Answer, Backend, Rehearsal},
     dom, time,
@@ -36,6 +37,7 @@ struct World {
     messages: Vec<(ConsultationId, MessageView)>,
     heard: Vec<Heard>,
     next: u32,
+    keys: Keys,
 }
 
 /// Reads the address and plays.
@@ -123,11 +125,11 @@ impl Rehearsal for Theatre {
     }
 }
 
-fn ask<T: DeserializeOwned>(request: Value) -> Result<T, ErrorReport> {
+pub(super) fn ask<T: DeserializeOwned>(request: Value) -> Result<T, ErrorReport> {
     serde_json::from_value(request).map_err(|_| ErrorReport::new(ErrorCode::Internal))
 }
 
-fn say(answer: impl Serialize) -> Result<Value, ErrorReport> {
+pub(super) fn say(answer: impl Serialize) -> Result<Value, ErrorReport> {
     serde_json::to_value(answer).map_err(|_| ErrorReport::new(ErrorCode::Internal))
 }
 
@@ -260,6 +262,7 @@ impl World {
             }
         }
         let mut world = Self {
+            keys: Keys::new(&scene, now),
             signed_in: scene != "signin" && scene != "signin-error",
             scene,
             now,
@@ -381,8 +384,10 @@ impl World {
             self.messages.iter().filter(|(_, message)| matches!(message.delivery, Delivery::Stuck { .. }));
         let blocked = |code| Stage::Blocked {
             error: ErrorReport { correlation_id: Some("7f3a-11".into()), ..ErrorReport::new(code) },
+            ways: Vec::new(),
         };
         let stage = match self.scene.as_str() {
+            _ if self.keys.stage().is_some() => self.keys.stage().unwrap_or(Stage::Starting),
             "blocked" => blocked(ErrorCode::KeyringLocked),
             "damaged" => blocked(ErrorCode::CacheDamaged),
             "signin-error" if !self.signed_in => Stage::SignIn {
@@ -426,6 +431,7 @@ impl World {
             integrity: (self.scene == "tampered").then(|| ErrorReport::new(ErrorCode::AuditBehind)),
             notifications: (self.scene == "error").then(|| ErrorReport::new(ErrorCode::NoNotifications)),
             server: "Riverside Clinic".into(),
+            keys: self.keys.standing(),
         }
     }
 
@@ -457,6 +463,9 @@ impl World {
     }
 
     fn answer(&mut self, name: &str, request: Value) -> Result<Value, ErrorReport> {
+        if let Some(answer) = self.keys.answer(name, request.clone(), time::now()) {
+            return answer;
+        }
         match name {
             "program_state" => say(self.state()),
             "sign_in" if request.get("code").and_then(Value::as_str) == Some("000000") => {

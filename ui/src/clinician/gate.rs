@@ -1,4 +1,4 @@
-//! The screens before the work: starting, signing in, and what stands in the way of the files.
+//! The screens before the work: starting and signing in.
 
 use chatehr_contract::{
     Account, ErrorCode, ErrorReport, Role, SignIn as SignInRequest, command::clinician as command,
@@ -8,7 +8,6 @@ use yew::prelude::*;
 
 use super::{
     ask::use_doing,
-    dialog::Dialog,
     list,
     notice::ErrorNotice,
     shell::{Dispatch, Step},
@@ -162,107 +161,5 @@ fn account_row(account: &Account, busy: bool, submit: &(impl Fn(String) + Clone 
                 <Icon glyph={Glyph::Forward} />
             </button>
         </li>
-    }
-}
-
-/// What the blocked screen is made of.
-#[derive(PartialEq, Properties)]
-pub struct BlockedProps {
-    /// What is in the way.
-    pub error: ErrorReport,
-    /// Told when something was tried.
-    pub dispatch: Dispatch,
-}
-
-/// The files cannot be opened: what happened, what to do, and never a wipe without a clear question.
-#[component]
-pub fn Blocked(props: &BlockedProps) -> Html {
-    let backend = use_backend();
-    let doing = use_doing();
-    let asking = use_state(|| false);
-    let error = &props.error;
-    let try_again = {
-        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
-        move |_| {
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
-            doing.run(async move { backend.call::<command::TryAgain>(&()).await }, move |()| {
-                dispatch.dispatch(Step::ReadAll);
-            });
-        }
-    };
-    let leave = {
-        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
-        move |_| {
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
-            doing.run(async move { backend.call::<command::SignOut>(&()).await }, move |()| {
-                dispatch.dispatch(Step::ReadAll);
-            });
-        }
-    };
-    let rebuild = {
-        let (doing, dispatch, asking) = (doing.clone(), props.dispatch.clone(), asking.clone());
-        move |_| {
-            asking.set(false);
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
-            doing.run(async move { backend.call::<command::RebuildCache>(&()).await }, move |()| {
-                dispatch.dispatch(Step::ReadAll);
-            });
-        }
-    };
-    let ask = |value: bool| {
-        let asking = asking.setter();
-        Callback::from(move |_: MouseEvent| asking.set(value))
-    };
-    let damaged = error.code == ErrorCode::CacheDamaged;
-    // Somebody's files are in the way, and only theirs: a colleague can work here meanwhile.
-    let only_theirs =
-        matches!(error.code, ErrorCode::KeyMissing | ErrorCode::WrongKey | ErrorCode::LedgerDamaged);
-    // Settings and the program itself are read at a start alone, so asking again would only promise.
-    let needs_new_start = matches!(error.code, ErrorCode::BadConfiguration | ErrorCode::FromNewerVersion);
-    html! {
-        <main class="gate" data-test="blocked" data-code={error.code.as_str()}>
-            <div class="gate-card">
-                <span class="gate-sign" aria-hidden="true"><Icon glyph={Glyph::Lock} /></span>
-                <h1>{ error.sentence() }</h1>
-                <p>{ error.code.next_step() }</p>
-                if let Some(error) = doing.error().filter(|again| again.code != props.error.code) {
-                    <ErrorNotice {error} />
-                }
-                <div class="gate-actions">
-                    if damaged {
-                        <button type="button" class="button primary" disabled={doing.busy()} onclick={ask(true)}
-                            data-test="rebuild">{ "Rebuild…" }</button>
-                    }
-                    if !needs_new_start {
-                        <button type="button" class={classes!("button", (!damaged).then_some("primary"))}
-                            disabled={doing.busy()} onclick={try_again} data-test="try-again">
-                            if doing.busy() { <span class="spinner" /> }
-                            { "Try again" }
-                        </button>
-                    }
-                    if only_theirs {
-                        <button type="button" class="button quiet" disabled={doing.busy()} onclick={leave}
-                            data-test="somebody-else">{ "Sign in as somebody else" }</button>
-                    }
-                </div>
-                <p class="hint gate-foot">
-                    { format!("For your administrator: {}", error.code.as_str()) }
-                    if let Some(reference) = &error.correlation_id { { format!(", reference {reference}") } }
-                </p>
-            </div>
-            if *asking {
-                <Dialog title="Rebuild the saved copy?" on_close={let asking = asking.setter(); move |()| asking.set(false)}>
-                    <ul class="plain-list">
-                        <li>{ "The damaged file is put aside, not deleted." }</li>
-                        <li>{ "Your consultations, messages and appointments are fetched from ChatEHR again; this needs a connection." }</li>
-                        <li>{ "Unsent messages and drafts are in another file and are not touched." }</li>
-                    </ul>
-                    <div class="dialog-actions">
-                        <button type="button" class="button" onclick={ask(false)}>{ "Not now" }</button>
-                        <button type="button" class="button primary" onclick={rebuild} data-test="rebuild-confirm">{ "Rebuild" }</button>
-                    </div>
-                </Dialog>
-            }
-        </main>
     }
 }

@@ -8,25 +8,36 @@ pub mod actions;
 pub mod appointments;
 pub mod ask;
 pub mod banner;
+pub mod blocked;
+pub mod code_sheet;
 pub mod composer;
+pub mod confirm;
 pub mod consultation;
 pub mod context;
 pub mod conversation;
 pub mod dialog;
 pub mod due;
+pub mod enrol;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+#[cfg(feature = "fixtures")]
+mod fixtures_keys;
 pub mod gate;
 pub mod grid;
+pub mod key_card;
+pub mod key_panels;
 pub mod keys;
 pub mod list;
 pub mod long_list;
 pub mod notice;
 pub mod rail;
+pub mod restore;
 pub mod row;
+pub mod secret_form;
 pub mod settings;
 pub mod shell;
 pub mod timeline;
+pub mod ways;
 
 use std::{cell::Cell, rc::Rc};
 
@@ -42,7 +53,7 @@ use crate::{
     backend::{Backend, use_backend},
     dom::{self, Listener},
 };
-use ask::{Read, use_reading};
+use ask::{Doing, Read, use_doing, use_reading};
 use keys::Shortcut;
 use shell::{Dispatch, Shell, Step, View};
 
@@ -80,17 +91,19 @@ fn Window() -> Html {
     }
     let state = use_reading::<command::State>((), shell.revisions.program);
     let ready = matches!(&state, Read::Here(state) if matches!(state.stage, Stage::Ready { .. }));
+    let first = matches!(&state, Read::Here(state) if state.keys.first);
     {
         let dispatch = dispatch.clone();
-        use_effect_with(ready, move |ready| {
-            if !ready {
-                dispatch.dispatch(Step::Forget);
-            }
+        use_effect_with((ready, first), move |(ready, first)| match (ready, first) {
+            (false, _) => dispatch.dispatch(Step::Forget),
+            (true, true) => dispatch.dispatch(Step::Go(View::Enrol)),
+            (true, false) => {}
         });
     }
+    let replacing = use_replacing(dispatch.clone());
     let state = match state {
         Read::Waiting => return gate::starting(),
-        Read::Failed(error) => return html! { <gate::Blocked {error} {dispatch} /> },
+        Read::Failed(error) => return html! { <blocked::Blocked {error} {dispatch} /> },
         Read::Here(state) => state,
     };
     match &state.stage {
@@ -98,9 +111,11 @@ fn Window() -> Html {
         Stage::SignIn { accounts, error } => html! {
             <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()} {dispatch} />
         },
-        Stage::Blocked { error } => html! { <gate::Blocked error={error.clone()} {dispatch} /> },
+        Stage::Blocked { error, ways } => {
+            html! { <blocked::Blocked error={error.clone()} ways={ways.clone()} {dispatch} /> }
+        }
         Stage::Ready { person } => html! {
-            <Work shell={(*shell).clone()} state={state.clone()} person={person.clone()} deaf={(*deaf).clone()} {dispatch} />
+            <Work shell={(*shell).clone()} state={state.clone()} person={person.clone()} deaf={(*deaf).clone()} {replacing} {dispatch} />
         },
     }
 }
@@ -111,7 +126,28 @@ struct WorkProps {
     state: Rc<ProgramState>,
     person: Person,
     deaf: Option<ErrorReport>,
+    replacing: (Doing, Callback<()>),
     dispatch: Dispatch,
+}
+
+/// Replacing the key closes the records and all that stands in the window with them, so what came of it is kept here.
+#[hook]
+fn use_replacing(dispatch: Dispatch) -> (Doing, Callback<()>) {
+    let backend = use_backend();
+    let doing = use_doing();
+    let replace = {
+        let doing = doing.clone();
+        Callback::from(move |()| {
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let work = async move {
+                let outcome = backend.call::<command::ReplaceRecordsKey>(&()).await;
+                dispatch.dispatch(Step::Go(View::Settings));
+                outcome
+            };
+            doing.run(work, drop);
+        })
+    };
+    (doing, replace)
 }
 
 #[component]
@@ -134,6 +170,7 @@ fn Work(props: &WorkProps) -> Html {
                 if offline {
                     <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
                 }
+                <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
                 if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
                 if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
                 { match shell.view {
@@ -156,8 +193,9 @@ fn Work(props: &WorkProps) -> Html {
                         <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
                             dispatch={dispatch.clone()} />
                     },
+                        View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
                     View::Settings => html! {
-                        <settings::Settings key="settings" state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                        <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
                             on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
                             dispatch={dispatch.clone()} />
                     },
@@ -177,7 +215,7 @@ fn Work(props: &WorkProps) -> Html {
                 </dialog::Dialog>
             }
         </div>
-    }
+       }
 }
 
 /// Whether a key belongs to something that is being written or asked, and not to the shortcuts.

@@ -6,7 +6,8 @@ use chatehr_contract::{Person, ProgramState, command::clinician as command};
 use yew::prelude::*;
 
 use super::{
-    ask::use_doing,
+    ask::{Doing, use_doing},
+    key_card::KeyCard,
     notice::ErrorNotice,
     rail::{outbox_words, title_and_name, what_they_do},
     shell::{Dispatch, Step},
@@ -28,6 +29,8 @@ pub struct SettingsProps {
     pub theme: Option<AttrValue>,
     /// Another theme.
     pub on_theme: Callback<Option<AttrValue>>,
+    /// Replacing the key to the records.
+    pub replacing: (Doing, Callback<()>),
     /// Told when somebody has signed out.
     pub dispatch: Dispatch,
 }
@@ -91,6 +94,8 @@ pub fn Settings(props: &SettingsProps) -> Html {
                 </div>
                 if let Some(error) = testing.error() { <ErrorNotice {error} /> }
             </section>
+            <KeyCard keys={props.state.keys} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
+                dispatch={props.dispatch.clone()} />
             <section class="card">
                 <h2>{ "Appearance" }</h2>
                 <p class="hint">{ "For as long as this window is open." }</p>

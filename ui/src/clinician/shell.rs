@@ -20,6 +20,8 @@ pub enum View {
     Appointments,
     /// This workstation.
     Settings,
+    /// The recovery code of a first sign-in; not in the rail.
+    Enrol,
 }
 
 impl View {

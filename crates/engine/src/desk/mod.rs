@@ -3,20 +3,22 @@
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
 //! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
-//! `upkeep` looks after the files meanwhile.
+//! `upkeep` looks after the files meanwhile. `ways` knows which keys there are, `keys` opens with them and looks after them.
 
 mod acting;
 mod conversation;
 mod following;
 mod keeping;
+mod keys;
 mod opening;
 mod polling;
 mod record;
 mod sending;
 mod upkeep;
 mod views;
+mod ways;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
 
 use chatehr_audit::NewEntry;
 use chatehr_client::{Client, SignedIn};
@@ -25,7 +27,7 @@ use chatehr_contract::{
     Timestamp,
 };
 use chatehr_seal::legacy::LegacySecret;
-use chatehr_vault::{Vault, VaultError, keyring::Keyring};
+use chatehr_vault::{Vault, VaultError, VaultKey, keyring::Keyring};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{Alert, Alerts, Settings, SettingsError, Showing, Surroundings, report};
@@ -74,14 +76,33 @@ struct Now {
     blocked_session: Option<Session>,
     /// Which conversation the person has looked at, and when.
     viewed: Option<(ConsultationId, Timestamp)>,
+    /// A key that was found all the same, where the keyring is not what stood in the way.
+    blocked_key: Option<KeyAtHand>,
     /// Tasks of the present stage; ended when it ends.
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// The key to a person's files, while it is in use.
+#[derive(Clone)]
+struct KeyAtHand {
+    key: Arc<VaultKey>,
+    /// Whether the keyring has it as well.
+    in_keyring: Arc<AtomicBool>,
+}
+
+impl KeyAtHand {
+    fn new(key: VaultKey, in_keyring: bool) -> Self {
+        Self { key: Arc::new(key), in_keyring: Arc::new(AtomicBool::new(in_keyring)) }
+    }
 }
 
 /// An open desk.
 struct Open {
     person: Person,
     vault: Vault,
+    key: KeyAtHand,
+    /// The files were made at this sign-in.
+    first: bool,
     server: SignedIn,
     author: record::Author,
     looks: record::Looks,
@@ -131,7 +152,7 @@ impl Desk {
                 Ok(workstation) => (Some(workstation), Stage::Starting),
                 Err(what) => {
                     let error = ErrorReport::new(ErrorCode::BadConfiguration).with_detail(what);
-                    (None, Stage::Blocked { error })
+                    (None, Stage::Blocked { error, ways: Vec::new() })
                 }
             };
         let now = Now {
@@ -142,6 +163,7 @@ impl Desk {
             open: None,
             blocked_session: None,
             viewed: None,
+            blocked_key: None,
             tasks: Vec::new(),
         };
         Self {

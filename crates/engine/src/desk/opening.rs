@@ -1,12 +1,16 @@
 //! From nothing to an open desk: settings, keyring, files, sign-in.
 //!
 //! Promises: each way that opening can fail ends in a state with a sentence and a way out, and the files stay as
-//! they are. Nothing here wipes: a damaged cache is put aside, and only when a person asks for it.
+//! they are. Nothing here wipes: a damaged cache is put aside, and only when a person asks for it. Where the keyring is
+//! in the way, the state says which other keys there are (`keys`).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chatehr_contract::{
-    Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Role, Session, Stage,
+    Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Role, Session, Stage, WayIn,
 };
 use chatehr_vault::{
     Vault,
@@ -16,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tokio::{task::JoinHandle, time};
 
 use super::{
-    Desk, Inner, Now, Open, Workstation,
+    Desk, Inner, KeyAtHand, Now, Open, Workstation,
     record::{Author, Looks},
 };
 use crate::report;
@@ -53,7 +57,7 @@ impl Desk {
         if session.role != Role::Physician {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
-        self.inner.open_person(workstation, session, true).await;
+        self.inner.open_person(workstation, session, true, None).await;
         Ok(())
     }
 
@@ -78,13 +82,14 @@ impl Desk {
     /// # Errors
     /// None of its own: the state says how it went.
     pub async fn try_again(&self) -> Result<(), ErrorReport> {
-        let (blocked, session) = {
+        let (blocked, session, key) = {
             let state = self.inner.state();
-            (matches!(state.stage, Stage::Blocked { .. }), state.blocked_session.clone())
+            let blocked = matches!(state.stage, Stage::Blocked { .. });
+            (blocked, state.blocked_session.clone(), state.blocked_key.clone())
         };
         match (blocked, session, &self.inner.workstation) {
             (true, Some(session), Some(workstation)) => {
-                self.inner.open_person(workstation, session, true).await;
+                self.inner.open_person(workstation, session, true, key).await;
             }
             (true, None, _) => self.inner.start().await,
             _ => {
@@ -101,11 +106,11 @@ impl Desk {
     /// When nothing is damaged, or the file cannot be moved.
     pub async fn rebuild_cache(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
-        let session = {
+        let (session, key) = {
             let state = self.inner.state();
             match (&state.stage, &state.blocked_session) {
-                (Stage::Blocked { error }, Some(session)) if error.code == ErrorCode::CacheDamaged => {
-                    session.clone()
+                (Stage::Blocked { error, .. }, Some(session)) if error.code == ErrorCode::CacheDamaged => {
+                    (session.clone(), state.blocked_key.clone())
                 }
                 _ => return Err(ErrorReport::new(ErrorCode::Internal)),
             }
@@ -114,9 +119,16 @@ impl Desk {
         let now = self.inner.now();
         let moved = tokio::task::spawn_blocking(move || Vault::set_cache_aside(&dir, now)).await;
         moved.map_err(|error| report::internal(&error))?.map_err(|error| report::vault(&error))?;
-        self.inner.open_person(workstation, session, true).await;
+        self.inner.open_person(workstation, session, true, key).await;
         Ok(())
     }
+}
+
+/// A person's files, open.
+struct Files {
+    vault: Vault,
+    key: KeyAtHand,
+    first: bool,
 }
 
 impl Inner {
@@ -124,29 +136,42 @@ impl Inner {
         let Some(workstation) = &self.workstation else { return };
         self.close(Stage::Starting);
         match workstation.remembered_session().await {
-            Err(error) => self.close(Stage::Blocked { error: report::keyring(&error) }),
+            Err(error) => {
+                let ways = if workstation.has_other_keys().await { vec![WayIn::SignIn] } else { Vec::new() };
+                self.close(Stage::Blocked { error: report::keyring(&error), ways });
+            }
             Ok(None) => {
                 self.close(Stage::SignIn { accounts: Vec::new(), error: None });
                 self.offer_sign_in();
             }
             Ok(Some(session)) if session.expires_at <= self.now() => self.end_session(),
-            Ok(Some(session)) => self.open_person(workstation, session, false).await,
+            Ok(Some(session)) => self.open_person(workstation, session, false, None).await,
         }
     }
 
     /// Opens a person's files and begins to keep them in step. `remember` stores the session in the keyring: whoever
-    /// signs in, or had signed in when something stood in the way.
-    async fn open_person(self: &Arc<Self>, workstation: &Workstation, session: Session, remember: bool) {
-        match self.open_files(workstation, &session, remember).await {
-            Ok(vault) => self.open_desk(workstation, session, vault),
+    /// signs in, or had signed in when something stood in the way. The key comes from the keyring unless one is `at
+    /// hand`, which stays at hand if something else is in the way.
+    pub(super) async fn open_person(
+        self: &Arc<Self>,
+        workstation: &Workstation,
+        session: Session,
+        remember: bool,
+        at_hand: Option<KeyAtHand>,
+    ) {
+        match self.open_files(workstation, &session, remember, at_hand.clone()).await {
+            Ok(files) => self.open_desk(workstation, session, files),
             Err(error) => {
-                self.close(Stage::Blocked { error });
-                self.state().blocked_session = Some(session);
+                let ways = workstation.ways_past(&session.id, error.code).await;
+                self.close(Stage::Blocked { error, ways });
+                let mut state = self.state();
+                state.blocked_session = Some(session);
+                state.blocked_key = at_hand;
             }
         }
     }
 
-    fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, vault: Vault) {
+    fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, files: Files) {
         let person = Person {
             id: session.id.clone(),
             name: session.name.clone(),
@@ -155,15 +180,19 @@ impl Inner {
         };
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client.with_session(&session.token);
+        let Files { vault, key, first } = files;
+        let inner = Arc::downgrade(self);
         let open = Arc::new(Open {
             person: person.clone(),
             vault,
+            key,
+            first,
             server,
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
             session,
-            inner: Arc::downgrade(self),
+            inner,
         });
         let notifications = self.state().notifications.clone();
         self.replace(Now {
@@ -174,6 +203,7 @@ impl Inner {
             open: Some(open.clone()),
             blocked_session: None,
             viewed: None,
+            blocked_key: None,
             tasks: Vec::new(),
         });
         let tasks = [
@@ -198,12 +228,12 @@ impl Inner {
         workstation: &Workstation,
         session: &Session,
         remember: bool,
-    ) -> Result<Vault, ErrorReport> {
-        let mut new_key = [0; 32];
-        self.surroundings.random.fill(&mut new_key).map_err(|error| report::internal(&error))?;
+        at_hand: Option<KeyAtHand>,
+    ) -> Result<Files, ErrorReport> {
+        let new_key = self.random()?;
         let keyring = workstation.keyring.clone();
         let dir = workstation.dir_of(&session.id);
-        let key_entry = format!("vault:{}", workstation.file_name_of(&session.id));
+        let key_entry = workstation.key_entry_of(&session.id);
         let session_entry = workstation.session_entry();
         let remembered = if remember {
             Some(serde_json::to_string(session).map_err(|error| report::internal(&error))?)
@@ -214,16 +244,30 @@ impl Inner {
         let author = Author::new(session, &workstation.settings.workstation);
         let entry = author.entry(if remember { "session.sign-in" } else { "session.resume" }, now);
         let opened = tokio::task::spawn_blocking(move || {
-            let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key, now)
-                .map_err(|error| report::key(&error))?;
-            let vault = Vault::open(&dir, &key).map_err(|error| report::open(&error))?;
+            let first = !Vault::exists(&dir);
+            let key = match at_hand {
+                Some(key) => key,
+                None => {
+                    let key = keyring::load_or_create_key(&keyring, &key_entry, &dir, new_key, now);
+                    KeyAtHand::new(key.map_err(|error| report::key(&error))?, true)
+                }
+            };
+            let vault = Vault::open(&dir, &key.key).map_err(|error| report::open(&error))?;
             vault.recover().and_then(|()| vault.record(&[entry])).map_err(|error| report::vault(&error))?;
-            if let Some(text) = remembered {
+            // A keyring that the files were opened without has no place for the session either.
+            if let Some(text) = remembered.filter(|_| key.in_keyring.load(Ordering::Relaxed)) {
                 keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
             }
-            Ok(vault)
+            Ok(Files { vault, key, first })
         });
         opened.await.map_err(|error| report::internal(&error))?
+    }
+
+    /// Fresh random bytes for a key.
+    pub(super) fn random(&self) -> Result<[u8; 32], ErrorReport> {
+        let mut bytes = [0; 32];
+        self.surroundings.random.fill(&mut bytes).map_err(|error| report::internal(&error))?;
+        Ok(bytes)
     }
 
     /// The server no longer knows the session.
@@ -250,13 +294,15 @@ impl Inner {
     pub(super) fn block(&self, open: &Open, error: ErrorReport) {
         let present = self.state().open.as_ref().is_some_and(|now| std::ptr::eq(Arc::as_ptr(now), open));
         if present {
-            self.close(Stage::Blocked { error });
-            self.state().blocked_session = Some(open.session.clone());
+            self.close(Stage::Blocked { error, ways: Vec::new() });
+            let mut state = self.state();
+            state.blocked_session = Some(open.session.clone());
+            state.blocked_key = Some(open.key.clone()).filter(|key| !key.in_keyring.load(Ordering::Relaxed));
         }
     }
 
     /// Closes whatever is open and goes to a stage without files.
-    fn close(&self, stage: Stage) {
+    pub(super) fn close(&self, stage: Stage) {
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage,
@@ -266,6 +312,7 @@ impl Inner {
             open: None,
             blocked_session: None,
             viewed: None,
+            blocked_key: None,
             tasks: Vec::new(),
         });
         *self.alerts() = crate::Alerts::default();
@@ -340,13 +387,18 @@ impl Workstation {
     }
 
     /// One session for each server, so that a token never reaches another one.
-    fn session_entry(&self) -> String {
+    pub(super) fn session_entry(&self) -> String {
         format!("session:{}", digest(&[&self.settings.api_url]))
     }
 
     /// The person's directory: one for each server and person, named so that neither can be read from it.
-    fn dir_of(&self, person: &PersonId) -> std::path::PathBuf {
+    pub(super) fn dir_of(&self, person: &PersonId) -> std::path::PathBuf {
         self.settings.data_dir.join("people").join(self.file_name_of(person))
+    }
+
+    /// Where the keyring has the key to the person's files.
+    pub(super) fn key_entry_of(&self, person: &PersonId) -> String {
+        format!("vault:{}", self.file_name_of(person))
     }
 
     fn file_name_of(&self, person: &PersonId) -> String {

@@ -35,10 +35,12 @@ impl Desk {
                 notifications: state.notifications.clone(),
                 integrity: state.integrity.clone(),
                 server: server.unwrap_or_default(),
+                keys: chatehr_contract::KeyStanding::default(),
             };
             (program, state.open.clone())
         };
         if let Some(open) = open {
+            program.keys = self.key_standing(&open).await;
             let person = open.person.clone();
             let read = open.vault(move |vault| {
                 let counts = vault.counts(&person.id, &person.specialties)?;

@@ -237,6 +237,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         timeout: Duration::from_secs(20),
         data_dir: data.to_owned(),
         workstation: "desk-1".to_owned(),
+        backup_dir: Some(data.to_owned()),
         // One namespace for each directory, so that tests never share a key.
         keyring_service: format!("chatehr-test-{}", data.display()),
     }

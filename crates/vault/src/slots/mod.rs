@@ -44,6 +44,13 @@ const LABEL_CHARS: usize = 100;
 #[serde(transparent)]
 pub struct SlotId(pub(crate) String);
 
+impl SlotId {
+    /// Takes back what was shown.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+}
+
 impl fmt::Display for SlotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
