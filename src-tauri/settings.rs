@@ -24,14 +24,34 @@ pub fn gather() -> Result<Settings, SettingsError> {
 }
 
 /// What the machine calls itself.
-#[cfg(not(windows))]
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+pub fn host_name() -> String {
+    whoami::hostname().unwrap_or_else(|_| "unknown".to_owned())
 }
 
-#[cfg(windows)]
-fn host_name() -> String {
-    env::var("COMPUTERNAME").unwrap_or_default()
+/// Where things are on this workstation, for whoever asks why the settings cannot be used.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The settings file, there or not.
+    pub file: Option<PathBuf>,
+    /// The encrypted files, as far as the settings can be read.
+    pub data_dir: Option<PathBuf>,
+    /// The namespace in the keyring.
+    pub keyring_service: &'static str,
+}
+
+/// Finds the places, whatever is wrong with the settings.
+pub fn places() -> Places {
+    let file = config_file();
+    let named = || -> Option<PathBuf> {
+        if let Some(place) = folder("CHATEHR_DATA_DIR") {
+            return Some(place);
+        }
+        let entries: BTreeMap<String, String> =
+            serde_json::from_slice(&fs::read(file.as_ref()?).ok()?).ok()?;
+        entries.get("CHATEHR_DATA_DIR").filter(|place| !place.trim().is_empty()).map(PathBuf::from)
+    };
+    let data_dir = named().or_else(|| Some(data_home()?.join(CHANNEL)));
+    Places { file, data_dir, keyring_service: CHANNEL }
 }
 
 /// `settings.json` in the person's configuration folder.

@@ -9,7 +9,9 @@ use chatehr_contract::{ChangeNotice, Timestamp, command::CHANGED_EVENT};
 use chatehr_engine::{Clock, Listener, Notifier, Random, Surroundings};
 use tauri::{AppHandle, Emitter, Manager, Runtime};
 
-struct MachineClock;
+/// The machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineClock;
 
 impl Clock for MachineClock {
     #[allow(clippy::disallowed_methods, reason = "the one place where the time comes from")]
@@ -19,7 +21,9 @@ impl Clock for MachineClock {
     }
 }
 
-struct MachineRandom;
+/// The machine's randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineRandom;
 
 impl Random for MachineRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {

@@ -1,8 +1,10 @@
-//! ChatEHR Desktop: the physician's window.
+//! ChatEHR Desktop: the physician's window, and with arguments an administrator's commands.
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod administration;
 mod commands;
+mod console;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -19,6 +21,10 @@ use chatehr_engine::Desk;
 const WINDOW: &str = "clinician";
 
 fn main() -> ExitCode {
+    // Before anything that needs a display.
+    if std::env::args_os().len() > 1 {
+        return administration::run();
+    }
     log::start();
     graphics::start_anew_if_needed();
     let slot = WindowSlot::default();

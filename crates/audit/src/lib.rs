@@ -37,7 +37,7 @@ pub use anchor::{
 pub use ed25519_dalek::{SigningKey, VerifyingKey};
 pub use encoding::Unfit;
 pub use entry::{Entry, Hash, Head, LogId, NewEntry, Outcome, Signature};
-pub use export::{ExportError, Format, Recorder, export};
+pub use export::{ExportError, Format, LinesError, Recorder, VerifiedLines, export, verify_lines};
 pub use log::{AppendError, ReadError, append, create, head};
 pub use prune::{Checkpoint, PruneError, prune};
 pub use schema::SCHEMA;

@@ -26,7 +26,7 @@ mod surroundings;
 mod unseal;
 
 pub use alert::{Alert, Alerts};
-pub use desk::Desk;
+pub use desk::{Desk, directory_name};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};
 pub use surroundings::{Clock, Listener, Notifier, NotifyError, Random, Showing, Surroundings};

@@ -30,6 +30,7 @@ mod key;
 pub mod keyring;
 mod ledger;
 mod lock;
+mod look;
 mod obstacle;
 mod permissions;
 mod rekey;

@@ -42,19 +42,7 @@ impl Vault {
     pub fn open(dir: &Path, key: &VaultKey) -> Result<Self, OpenError> {
         permissions::own_directory(dir)?;
         let held = Lock::take(dir, lock::FILES)?.ok_or(OpenError::InUse)?;
-        let found = header::read(dir)?;
-        let verdict = found.judge(key);
-        if matches!(found, Found::FromNewerVersion) {
-            return Err(OpenError::FromNewerVersion);
-        }
-        if verdict == Verdict::Wrong && !connection::opens(dir, key) {
-            return Err(OpenError::WrongKey);
-        }
-        match verdict {
-            Verdict::Replaced => return Err(OpenError::KeyReplaced),
-            Verdict::Wrong => return Err(OpenError::ForeignHeader),
-            Verdict::Right | Verdict::Unknown => {}
-        }
+        let (found, verdict) = judge(dir, key)?;
         probe_writable(dir)?;
         if verdict == Verdict::Right && matches!(found, Found::Sound(_)) {
             rekey::resume(dir, key)?;
@@ -140,8 +128,25 @@ impl fmt::Debug for Vault {
     }
 }
 
+/// What the header says of the key, if that is no reason to leave the files alone.
+pub(crate) fn judge(dir: &Path, key: &VaultKey) -> Result<(Found, Verdict), OpenError> {
+    let found = header::read(dir)?;
+    let verdict = found.judge(key);
+    if matches!(found, Found::FromNewerVersion) {
+        return Err(OpenError::FromNewerVersion);
+    }
+    if verdict == Verdict::Wrong && !connection::opens(dir, key) {
+        return Err(OpenError::WrongKey);
+    }
+    match verdict {
+        Verdict::Replaced => Err(OpenError::KeyReplaced),
+        Verdict::Wrong => Err(OpenError::ForeignHeader),
+        Verdict::Right | Verdict::Unknown => Ok((found, verdict)),
+    }
+}
+
 /// Both files as the key finds them, before either is touched.
-fn examine(dir: &Path, key: &VaultKey, verdict: Verdict) -> Result<(), OpenError> {
+pub(crate) fn examine(dir: &Path, key: &VaultKey, verdict: Verdict) -> Result<(), OpenError> {
     let look = |kind: Kind| connection::examine(&dir.join(kind.name()), key, kind);
     let found = (look(Kind::Cache)?, look(Kind::Ledger)?);
     // Without a header a file that does not open may as well be sound and belong to another key.

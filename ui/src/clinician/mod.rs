@@ -163,59 +163,59 @@ fn Work(props: &WorkProps) -> Html {
     };
     let shows_one = shell.view.has_list() && shell.selected.is_some();
     html! {
-        <div class={classes!("shell", shows_one.then_some("shows-one"))}>
-            { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
-            <div class="work">
-                <notice::AlertBanner alerts={shell.alerts.clone()} dispatch={dispatch.clone()} />
-                if offline {
-                    <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
-                }
-                <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
-                if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
-                if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
-                { match shell.view {
-                    View::Queue | View::Mine => html! {
-                        <div class="panes" key="panes">
-                            <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
-                                counts={state.counts} selected={shell.selected.clone()}
-                                revision={shell.revisions.lists} dispatch={dispatch.clone()} />
-                            { consultation::consultation(&consultation::ConsultationProps {
-                                id: shell.selected.clone(),
-                                person: person.clone(),
-                                revision: shell.revisions.consultation,
-                                offline,
-                                details: shell.details,
-                                dispatch: dispatch.clone(),
-                            }) }
-                        </div>
-                    },
-                    View::Appointments => html! {
-                        <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
-                            dispatch={dispatch.clone()} />
-                    },
-                        View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
-                    View::Settings => html! {
-                        <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
-                            on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
-                            dispatch={dispatch.clone()} />
-                    },
-                } }
-            </div>
-            if shell.help {
-                <dialog::Dialog title="Keys" on_close={close_help}>
-                    <dl class="keys">
-                        { for keys::LIST.iter().map(|(keys, what)| html! {
-                            <>
-                                <dt>{ for keys.iter().map(|key| html! { <kbd class="key">{ *key }</kbd> }) }</dt>
-                                <dd>{ *what }</dd>
-                            </>
-                        }) }
-                    </dl>
-                    <form method="dialog" class="dialog-actions"><button class="button">{ "Close" }</button></form>
-                </dialog::Dialog>
-            }
-        </div>
-       }
+     <div class={classes!("shell", shows_one.then_some("shows-one"))}>
+         { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
+         <div class="work">
+             <notice::AlertBanner alerts={shell.alerts.clone()} dispatch={dispatch.clone()} />
+             if offline {
+                 <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
+             }
+             <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
+             if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
+             if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
+             { match shell.view {
+                 View::Queue | View::Mine => html! {
+                     <div class="panes" key="panes">
+                         <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
+                             counts={state.counts} selected={shell.selected.clone()}
+                             revision={shell.revisions.lists} dispatch={dispatch.clone()} />
+                         { consultation::consultation(&consultation::ConsultationProps {
+                             id: shell.selected.clone(),
+                             person: person.clone(),
+                             revision: shell.revisions.consultation,
+                             offline,
+                             details: shell.details,
+                             dispatch: dispatch.clone(),
+                         }) }
+                     </div>
+                 },
+                 View::Appointments => html! {
+                     <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
+                         dispatch={dispatch.clone()} />
+                 },
+                     View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
+                 View::Settings => html! {
+                     <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                         on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
+                         dispatch={dispatch.clone()} />
+                 },
+             } }
+         </div>
+         if shell.help {
+             <dialog::Dialog title="Keys" on_close={close_help}>
+                 <dl class="keys">
+                     { for keys::LIST.iter().map(|(keys, what)| html! {
+                         <>
+                             <dt>{ for keys.iter().map(|key| html! { <kbd class="key">{ *key }</kbd> }) }</dt>
+                             <dd>{ *what }</dd>
+                         </>
+                     }) }
+                 </dl>
+                 <form method="dialog" class="dialog-actions"><button class="button">{ "Close" }</button></form>
+             </dialog::Dialog>
+         }
+     </div>
+    }
 }
 
 /// Whether a key belongs to something that is being written or asked, and not to the shortcuts.

@@ -3,6 +3,7 @@
 //! JSON lines hold everything, hashes too, and are what a later check reads; CSV is for a spreadsheet and FHIR for an
 //! audit repository. An export is an action: the caller writes it down as well.
 
+mod check;
 mod csv;
 mod fhir;
 
@@ -10,7 +11,10 @@ use std::io::Write;
 
 use rusqlite::Connection;
 
-pub use self::fhir::Recorder;
+pub use self::{
+    check::{LinesError, VerifiedLines, verify_lines},
+    fhir::Recorder,
+};
 use crate::{
     log::{COLUMNS, ReadError, entry, log_id},
     search::{Criteria, bound},

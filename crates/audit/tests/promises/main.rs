@@ -11,6 +11,7 @@ mod anchors;
 mod export;
 mod format;
 mod guards;
+mod lines;
 mod retention;
 mod search;
 mod support;

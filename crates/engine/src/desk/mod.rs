@@ -18,6 +18,8 @@ mod upkeep;
 mod views;
 mod ways;
 
+pub use self::opening::directory_name;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
 
 use chatehr_audit::NewEntry;

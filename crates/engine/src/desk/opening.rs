@@ -402,7 +402,7 @@ impl Workstation {
     }
 
     fn file_name_of(&self, person: &PersonId) -> String {
-        digest(&[&self.settings.api_url, person.as_str()])
+        directory_name(&self.settings.api_url, person)
     }
 }
 
@@ -413,4 +413,10 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the directory of a person's files is called: one for each server and person, so that neither can be read
+/// from it.
+pub fn directory_name(server: &str, person: &PersonId) -> String {
+    digest(&[server, person.as_str()])
 }
