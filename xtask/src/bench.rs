@@ -49,6 +49,21 @@ pub(crate) fn gateway(flags: &[&str]) -> Outcome<()> {
     Ok(())
 }
 
+/// The encrypted files against plain SQLite. The two take turns within one program, so no processor is set aside.
+pub(crate) fn vault(flags: &[&str]) -> Outcome<()> {
+    let asked = read(flags)?;
+    step("the files' measurements, optimised", || {
+        succeed(&mut cargo(&["build", "--release", "-p", "chatehr-bench-files"]))
+    })?;
+    let output = target().join(if asked.noise { "bench/vault-noise.md" } else { "bench/vault.md" });
+    let mut command = Command::new(target().join("release/chatehr-bench-files"));
+    command.args(["--pairs", &asked.pairs.to_string()]).arg("--output").arg(&output);
+    command.args(asked.quick.then_some("--quick")).args(asked.noise.then_some("--noise"));
+    step("measuring", || succeed(&mut command))?;
+    println!("The table: {}", output.strip_prefix(root()).unwrap_or(&output).display());
+    Ok(())
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
     pairs: u32,

@@ -44,7 +44,7 @@ cargo xtask <command>
   contract   ask the server whatever its own description allows, and hold it to that
   lint       formatting, clippy, licences and a few checks of our own
   windows    check that everything compiles for Windows
-  bench      our figures beside another's, measured on this machine: bench gateway
+  bench      our figures beside another's, measured on this machine: bench gateway, bench vault
   front-end  build the two front ends alone, so that cargo can build the windows that embed them
 
 cargo xtask <command> --help tells more.";
@@ -89,15 +89,20 @@ Checks that the windows and the server compile for x86_64-pc-windows-gnu, with M
 
 const BENCH: &str = "\
 cargo xtask bench gateway [--pairs N] [--quick] [--noise]
+cargo xtask bench vault [--pairs N] [--quick] [--noise]
 
-The gateway beside one written with Express (benches/peers/gateway): both are first seen to do the same work on the
+gateway: the gateway beside one written with Express (benches/peers/gateway): both are first seen to do the same work on the
 same records, then run in turn. Prints the median of the pairs' ratios with least and most, beside the aims, and
 writes it to target/bench/gateway.md. Needs Node 20 with npm, taskset and two processors that do nothing else: servers
 run on processor 0, the load generator on processor 1.
 
+vault: the encrypted files beside plain SQLite with the same tables, rows and page cache (pages, sending, storing, search,
+the audit log), into target/bench/vault.md. Makes a million messages first, and keeps them for the next time: minutes,
+and 5 GB.
+
   --pairs N    pairs of runs in each scenario (11)
   --quick      3 pairs of shorter runs: to see that it works, not to quote
-  --noise      the Express one against itself: how far from 1 this machine alone puts a ratio";
+  --noise      the peer against itself: how far from 1 this machine alone puts a ratio";
 
 const FRONT_END: &str = "\
 cargo xtask front-end
@@ -125,6 +130,7 @@ fn main() -> ExitCode {
         "windows" => allow(flags, &[], WINDOWS).and_then(|()| windows::check()),
         "bench" => match flags.split_first() {
             Some((&"gateway", flags)) => bench::gateway(flags),
+            Some((&"vault", flags)) => bench::vault(flags),
             _ => Err(chatehr_journey::Failure::new(BENCH)),
         },
         "front-end" => allow(flags, &[], FRONT_END).and_then(|()| front_end::build()),

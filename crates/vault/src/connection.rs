@@ -10,6 +10,7 @@ use rusqlite_migration::Migrations;
 use zeroize::Zeroizing;
 
 use crate::{
+    cache,
     error::{OpenError, means_damage, means_full},
     key::VaultKey,
     ledger,
@@ -222,8 +223,11 @@ pub(crate) fn copy_into(path: &Path, key: &VaultKey, kind: Kind, copy: &Path) ->
 pub(crate) fn reader(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connection, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     unlock(&connection, key)?;
-    connection.pragma_update(None, "query_only", true)?;
     settle(&connection, kind)?;
+    if kind == Kind::Cache {
+        connection.execute_batch(cache::INDEX_WORD)?;
+    }
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 

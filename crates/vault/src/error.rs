@@ -86,6 +86,19 @@ pub enum VaultError {
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl VaultError {
+    /// The same, for another one whom it concerns.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::DiskFull => Self::DiskFull,
+            Self::ReadOnly => Self::ReadOnly,
+            Self::Damaged { file } => Self::Damaged { file: *file },
+            Self::Busy => Self::Busy,
+            Self::Other(error) => Self::Other(error.to_string().into()),
+        }
+    }
+}
+
 impl From<std::io::Error> for VaultError {
     fn from(error: std::io::Error) -> Self {
         match OpenError::from(error) {

@@ -38,6 +38,7 @@ mod schema;
 pub mod slots;
 mod store;
 mod vault;
+mod writer;
 
 pub use cache::{CacheChange, Forgotten, ListQuery, SearchHit, StoredKey, StoredMessage};
 pub use error::{DamagedFile, OpenError, RecordError, VaultError};

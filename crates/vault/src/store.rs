@@ -4,16 +4,16 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::{
     connection,
     error::{Fault, OpenError, VaultError},
     key::VaultKey,
     schema::Kind,
+    writer::Writer,
 };
 
 /// Readers kept open between reads; more are opened when more threads read at once.
@@ -23,35 +23,22 @@ pub(crate) struct Store {
     kind: Kind,
     path: PathBuf,
     key: Arc<VaultKey>,
-    writer: Mutex<Connection>,
+    writer: Writer,
     readers: Mutex<Vec<Connection>>,
 }
 
 impl Store {
     pub(crate) fn open(path: PathBuf, key: &Arc<VaultKey>, kind: Kind) -> Result<Self, OpenError> {
-        let writer = Mutex::new(connection::writer(&path, key, kind)?);
+        let writer = Writer::new(connection::writer(&path, key, kind)?, kind);
         Ok(Self { kind, path, key: Arc::clone(key), writer, readers: Mutex::default() })
     }
 
-    /// Runs one write transaction: all of it or nothing.
+    /// Runs one write: all of it or nothing.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, VaultError> {
-        let mut writer = hold(&self.writer);
-        let run = || {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        };
-        let done = self.told(run())?;
-        if self.kind == Kind::Ledger {
-            // SQLite takes a damaged write-ahead log for one that was never finished and passes over it in silence;
-            // in the file itself damage is noticed. What cannot be moved now stays in the log and moves next time.
-            fold(&writer);
-        }
-        Ok(done)
+        self.writer.write(work)
     }
 
     /// Runs reads that all see the same moment.
@@ -81,24 +68,11 @@ impl Store {
 
     /// Moves the write-ahead log into the file and empties it, as far as nobody reads at this moment.
     pub(crate) fn fold_log(&self) {
-        fold(&hold(&self.writer));
+        self.writer.fold_log();
     }
 
     fn told<T>(&self, result: Result<T, Fault>) -> Result<T, VaultError> {
         result.map_err(|fault| fault.in_file(self.kind.file()))
-    }
-}
-
-/// Somebody who reads at this moment is not waited for.
-fn fold(writer: &Connection) {
-    let moved = writer
-        .busy_timeout(Duration::ZERO)
-        .and_then(|()| writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
-    if !matches!(moved, Ok(0)) {
-        tracing::debug!("The write-ahead log is moved into its file later.");
-    }
-    if let Err(error) = writer.busy_timeout(connection::PATIENCE) {
-        tracing::warn!(%error, "A file does not wait for another program's lock.");
     }
 }
 
@@ -174,8 +148,9 @@ mod tests {
         let store = Store::open(dir.path().join("ledger.db"), &key(), Kind::Ledger).unwrap();
         store.write(|ledger| Ok(ledger.execute(DRAFT, [])?)).unwrap();
         let limit = |pages: i64| {
-            let writer = super::hold(&store.writer);
-            writer.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+            store.writer.with_connection(|writer| {
+                writer.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+            });
         };
         let large = || {
             store.write(|ledger| {

@@ -17,6 +17,7 @@ use chatehr_contract::{
 };
 
 pub use retention::Forgotten;
+pub(crate) use search::INDEX_WORD;
 pub use search::SearchHit;
 use zeroize::Zeroizing;
 
