@@ -10,17 +10,3 @@ pub fn workaround() -> Option<(&'static str, &'static str)> {
     let nvidia = cfg!(target_os = "linux") && std::path::Path::new("/proc/driver/nvidia/version").exists();
     (nvidia && std::env::var_os(VARIABLE).is_none()).then_some((VARIABLE, "1"))
 }
-
-/// Starts the program anew with the workaround where it is needed. Returns where it is not, or where starting
-/// anew fails: a window that may be blank is better than none.
-pub fn start_anew_if_needed() {
-    #[cfg(target_os = "linux")]
-    if let Some((variable, value)) = workaround() {
-        use std::os::unix::process::CommandExt;
-        tracing::info!(variable, "Starting anew: this machine's graphics driver needs it.");
-        let Ok(program) = std::env::current_exe() else { return };
-        let error =
-            std::process::Command::new(program).args(std::env::args_os().skip(1)).env(variable, value).exec();
-        tracing::warn!(%error, "Could not start anew.");
-    }
-}

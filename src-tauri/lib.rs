@@ -12,5 +12,6 @@ pub mod graphics;
 pub mod log;
 pub mod notifier;
 pub mod settings;
+pub mod start_anew;
 pub mod surroundings;
 pub mod web_process;

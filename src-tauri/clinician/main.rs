@@ -9,9 +9,9 @@ mod console;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    automation, graphics, log,
+    automation, log,
     notifier::DesktopNotifier,
-    settings,
+    settings, start_anew,
     surroundings::{WindowSlot, surroundings},
     web_process,
 };
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         return administration::run();
     }
     log::start();
-    graphics::start_anew_if_needed();
+    start_anew::if_needed();
     let slot = WindowSlot::default();
     let desk = Desk::new(
         settings::gather(),

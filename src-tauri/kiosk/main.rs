@@ -7,9 +7,9 @@ mod commands;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    automation, graphics, log,
+    automation, log,
     notifier::Silent,
-    settings,
+    settings, start_anew,
     surroundings::{WindowSlot, surroundings},
     web_process,
 };
@@ -20,7 +20,7 @@ const WINDOW: &str = "kiosk";
 
 fn main() -> ExitCode {
     log::start();
-    graphics::start_anew_if_needed();
+    start_anew::if_needed();
     // The kiosk's window asks and is never told: there is nothing to tell it of.
     let kiosk = Kiosk::new(
         settings::gather(),

@@ -21,6 +21,7 @@
 
 mod bench;
 mod contract_check;
+mod faults;
 mod front_end;
 mod lint;
 mod packages;
@@ -42,6 +43,7 @@ cargo xtask <command>
   run        build everything, start a demonstration server and open the window
   test       every test, with the journey through the real windows; ends with one line of figures
   contract   ask the server whatever its own description allows, and hold it to that
+  faults     kill the program, let disks fail and damage the files; ends with one line of figures
   lint       formatting, clippy, licences and a few checks of our own
   windows    check that everything compiles for Windows
   bench      our figures beside another's, measured on this machine: bench gateway, bench vault
@@ -75,6 +77,20 @@ must be what the description says. Reports are left in target/contract.
 
   --quick     the two minutes that are part of `cargo xtask test`, the same questions every time
   --cases N   so many for each route of each surface, shared among the four callers (1000)";
+
+const FAULTS: &str = "\
+cargo xtask faults [--quick] [--seed N] [--only kill|calls|full|damage] [--kills N] [--place DIRECTORY]
+
+Kills a program that fills a person's files, a thousand times at a random moment; lets every n-th call of the system on
+those files fail; fills the disk; damages every page; then runs the tests that belong to it (keyring, audit log, sealed
+messages, planted words). What was acknowledged before must be there after. One line for each fault; docs/reliability.md
+says what each means. Needs strace, and takes a quarter of an hour.
+
+  --quick            a sample of what comes from outside, as in `cargo xtask test`: half a minute of it
+  --seed N           the same moments and places as in the run that printed this seed
+  --only PART        one part of what comes from outside
+  --kills N          how often to kill (1000)
+  --place DIRECTORY  where the files are made (in memory, where there is /dev/shm)";
 
 const LINT: &str = "\
 cargo xtask lint [--deny]
@@ -118,6 +134,7 @@ fn main() -> ExitCode {
         "run" if help => say(RUN),
         "test" if help => say(TEST),
         "contract" if help => say(CONTRACT),
+        "faults" if help => say(FAULTS),
         "lint" if help => say(LINT),
         "windows" if help => say(WINDOWS),
         "bench" if help => say(BENCH),
@@ -126,6 +143,7 @@ fn main() -> ExitCode {
         "test" => allow(flags, &[], TEST).and_then(|()| test::test()),
         "contract" if flags == ["--quick"] => contract_check::quick(),
         "contract" => cases(flags).and_then(contract_check::contract),
+        "faults" => faults::faults(flags),
         "lint" => allow(flags, &["--deny"], LINT).and_then(|()| lint::lint(flags)),
         "windows" => allow(flags, &[], WINDOWS).and_then(|()| windows::check()),
         "bench" => match flags.split_first() {

@@ -39,6 +39,9 @@ pub(crate) const SESSION: &[&str] = &[
 /// To ask the server whatever its description allows.
 pub(crate) const CONTRACT: &[&str] = &["python3", "python3-venv"];
 
+/// To let calls of the system fail.
+pub(crate) const FAULTS: &[&str] = &["strace"];
+
 /// To compile for Windows from here.
 pub(crate) const WINDOWS: &[&str] = &["g++-mingw-w64-x86-64", "gcc-mingw-w64-x86-64", "nasm"];
 
@@ -100,6 +103,7 @@ fn other_linux(packages: &[&str]) -> Outcome<()> {
     let needs = |list: &[&str]| packages.iter().any(|package| list.contains(package));
     let python = on_path("python3").is_some();
     if (needs(CONTRACT) && !python)
+        || (needs(FAULTS) && on_path("strace").is_none())
         || (needs(BUILD) && !built_with)
         || (needs(SESSION) && !programs)
         || (needs(WINDOWS) && !mingw)
@@ -138,6 +142,9 @@ fn words(packages: &[&str]) -> String {
     if packages.iter().any(|package| CONTRACT.contains(package)) {
         text.push_str("\n  - Python 3 with its venv module");
     }
+    if packages.iter().any(|package| FAULTS.contains(package)) {
+        text.push_str("\n  - strace");
+    }
     if packages.iter().any(|package| WINDOWS.contains(package)) {
         text.push_str("\n  - MinGW-w64 for x86-64 (gcc, g++) and nasm");
     }
@@ -146,13 +153,13 @@ fn words(packages: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILD, CONTRACT, SESSION, WINDOWS, words};
+    use super::{BUILD, CONTRACT, FAULTS, SESSION, WINDOWS, words};
 
     #[test]
     fn what_is_needed_is_told_in_words() {
-        let all: Vec<&str> = [BUILD, CONTRACT, SESSION, WINDOWS].concat();
+        let all: Vec<&str> = [BUILD, CONTRACT, FAULTS, SESSION, WINDOWS].concat();
         let text = words(&all);
-        for name in ["WebKitGTK 4.1", "gnome-keyring", "Python 3", "MinGW"] {
+        for name in ["WebKitGTK 4.1", "gnome-keyring", "Python 3", "strace", "MinGW"] {
             assert!(text.contains(name), "{name}");
         }
         assert!(!words(BUILD).contains("Xvfb"));

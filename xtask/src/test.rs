@@ -9,15 +9,15 @@ use std::{
 use chatehr_journey::{Failure, Places, Session};
 
 use crate::{
-    Outcome, contract_check, packages, provider, run,
+    Outcome, contract_check, faults, packages, provider, run,
     step::{cargo, step, target},
 };
 
 /// Tests that passed and failed, over all runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Figures {
-    passed: u64,
-    failed: u64,
+pub(crate) struct Figures {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
 }
 
 /// Builds everything and runs every test, in a private desktop session.
@@ -75,6 +75,8 @@ fn all(figures: &mut Figures) -> Outcome<()> {
         command.env("CHATEHR_TEST_OIDC", &provider);
         step(name, || count(&mut command, figures))?;
     }
+    // The tests that belong to them have been run above.
+    faults::program(&["--quick"], figures)?;
     // One test, whatever it asked: it keeps its description's word or it does not.
     match step("the contract", contract_check::quick) {
         Ok(()) => figures.passed += 1,
@@ -88,7 +90,7 @@ fn all(figures: &mut Figures) -> Outcome<()> {
 
 /// Runs cargo, shows what it says and adds up its results. A run that fails without a failed test (it did not
 /// compile, or a test program crashed) counts as one failure.
-fn count(command: &mut Command, figures: &mut Figures) -> Outcome<()> {
+pub(crate) fn count(command: &mut Command, figures: &mut Figures) -> Outcome<()> {
     let failed = |error| Failure::new(format!("cargo could not be run: {error}"));
     let before = figures.failed;
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;

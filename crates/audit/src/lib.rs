@@ -38,7 +38,7 @@ pub use ed25519_dalek::{SigningKey, VerifyingKey};
 pub use encoding::Unfit;
 pub use entry::{Entry, Hash, Head, LogId, NewEntry, Outcome, Signature};
 pub use export::{ExportError, Format, LinesError, Recorder, VerifiedLines, export, verify_lines};
-pub use log::{AppendError, ReadError, append, create, head};
+pub use log::{AppendError, ReadError, append, create, head, read_from};
 pub use prune::{Checkpoint, PruneError, prune};
 pub use schema::SCHEMA;
 pub use search::{Criteria, MAX_PAGE, search};

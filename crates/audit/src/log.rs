@@ -127,6 +127,26 @@ pub(crate) fn hash_at(connection: &Connection, count: u64) -> Result<Option<Hash
     }
 }
 
+/// Hands over the entries from the place `from` on, in their order, for as long as they read: for who saves what is left
+/// of a damaged file. Each is as it was written; that none is missing, nobody says.
+///
+/// # Errors
+/// [`ReadError`] at the first that does not read.
+pub fn read_from(connection: &Connection, from: u64, mut each: impl FnMut(Entry)) -> Result<(), ReadError> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM audit_entry WHERE seq >= ?1 ORDER BY seq"))?;
+    let mut rows = statement.query([to_sql(from)])?;
+    while let Some(row) = rows.next()? {
+        let sealed = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let read = entry(row)?;
+        if Hash::of(sealed) != read.hash {
+            return Err(ReadError::Unreadable { seq: read.seq });
+        }
+        each(read);
+    }
+    Ok(())
+}
+
 /// An entry from a row of [`COLUMNS`].
 pub(crate) fn entry(row: &Row<'_>) -> Result<Entry, ReadError> {
     let seq = from_sql(row.get(0)?);

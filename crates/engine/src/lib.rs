@@ -20,6 +20,7 @@
 mod alert;
 mod desk;
 mod kiosk;
+pub mod memory;
 mod report;
 mod settings;
 mod surroundings;

@@ -183,8 +183,7 @@ async fn an_old_copy_of_the_ledger_is_said_at_the_next_contact_with_the_server()
     let data = data();
     let settings = clinic.settings(data.path());
     let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.desk.close().await;
-    drop(bench);
+    drop(files(bench, &settings).await);
     let ledger = only_dir(&settings).join("ledger.db");
     let old = std::fs::read(&ledger).unwrap();
 
@@ -219,8 +218,7 @@ async fn a_log_that_was_tampered_with_is_said_at_the_windows_top() {
     let data = data();
     let settings = clinic.settings(data.path());
     let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.desk.close().await;
-    drop(bench);
+    drop(files(bench, &settings).await);
     let dir = only_dir(&settings);
     let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
     let key = keyring::Keyring::new(&settings.keyring_service).get(&entry).unwrap().unwrap();
@@ -250,8 +248,7 @@ async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_n
     bench.desk.accept(&asked.id).await.unwrap();
     bench.desk.start_work(&asked.id).await.unwrap();
     bench.desk.complete(&asked.id).await.unwrap();
-    bench.desk.close().await;
-    drop(bench);
+    drop(files(bench, &settings).await);
 
     // The same workstation, a hundred days later.
     let later = Desktop { days_on: 100, ..Desktop::default() };

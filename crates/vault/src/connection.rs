@@ -219,6 +219,15 @@ pub(crate) fn copy_into(path: &Path, key: &VaultKey, kind: Kind, copy: &Path) ->
     })
 }
 
+/// A connection to a file that may be damaged, which changes nothing in it.
+pub(crate) fn doubtful(path: &Path, key: &VaultKey) -> Result<Connection, rusqlite::Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    unlock(&connection, key)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
 /// One of several connections that can only read.
 pub(crate) fn reader(path: &Path, key: &VaultKey, kind: Kind) -> Result<Connection, rusqlite::Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

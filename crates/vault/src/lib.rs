@@ -34,6 +34,7 @@ mod look;
 mod obstacle;
 mod permissions;
 mod rekey;
+mod salvage;
 mod schema;
 pub mod slots;
 mod store;
@@ -49,5 +50,6 @@ pub use ledger::{
 };
 pub use obstacle::Obstacle;
 pub use rekey::{RekeyError, rekey};
+pub use salvage::{Part, SalvageError, Salvaged, salvage};
 pub use slots::SlotError;
 pub use vault::Vault;

@@ -4,7 +4,8 @@
 mod common;
 
 use chatehr_contract::{
-    Consultation, ConsultationStatus, Counts, ListScope, MessageKind, PersonId, SpecialtyCode, Urgency,
+    Consultation, ConsultationStatus, Counts, ListScope, Message, MessageKind, PersonId, SpecialtyCode,
+    Urgency,
 };
 use chatehr_vault::{CacheChange, ListQuery, SearchHit, Vault};
 use common::{
@@ -380,4 +381,49 @@ fn whatever_is_typed_into_search_is_safe() {
             Ok(())
         })
         .unwrap();
+}
+
+#[test]
+fn words_stay_only_with_those_between_whom_they_were_said() {
+    let (_home, vault) = vault();
+    let there = || {
+        vault.messages(&c("c-1"), 10).unwrap().0.into_iter().next().map(|held| (held.text, held.unreadable))
+    };
+    let original = message("m-1", "c-1", 1);
+    vault.apply(&[opened(original.clone(), "take two")]).unwrap();
+    let again = |message: Message| {
+        vault.apply(&[CacheChange::Message { message, text: None, unreadable: true }]).unwrap();
+    };
+    again(original.clone());
+    assert_eq!(there(), Some((Some("take two".to_owned()), false)), "the same again costs nothing");
+    type Change = fn(&mut Message);
+    let changes: [Change; 3] = [
+        |message| message.from_id = PersonId::new("patient-9"),
+        |message| message.to_id = PersonId::new("physician-9"),
+        |message| drop(message.metadata.insert("envelopeId".to_owned(), "another".into())),
+    ];
+    for change in changes {
+        vault.apply(&[opened(original.clone(), "take two")]).unwrap();
+        let mut forged = original.clone();
+        change(&mut forged);
+        again(forged);
+        assert_eq!(there(), Some((None, true)));
+        assert_eq!(vault.search("take", 10).unwrap().len(), 0, "nor are they found");
+    }
+}
+
+#[test]
+fn what_was_said_once_is_not_said_again_under_another_name() {
+    let (_home, vault) = vault();
+    let (first, mut repeat) = (message("m-1", "c-1", 1), message("m-2", "c-1", 2));
+    repeat.metadata = first.metadata.clone();
+    for _ in 0..2 {
+        // In whatever order they come again, the one that was first keeps its words.
+        vault.apply(&[opened(first.clone(), "take two"), opened(repeat.clone(), "take two")]).unwrap();
+        let (held, _) = vault.messages(&c("c-1"), 10).unwrap();
+        let words: Vec<_> = held.iter().map(|held| (held.text.as_deref(), held.unreadable)).collect();
+        assert_eq!(words, [(Some("take two"), false), (None, true)]);
+        vault.apply(&[opened(repeat.clone(), "take two"), opened(first.clone(), "take two")]).unwrap();
+    }
+    assert_eq!(vault.search("take", 10).unwrap().len(), 1);
 }

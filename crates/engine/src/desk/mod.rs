@@ -188,6 +188,12 @@ impl Workstation {
         let keyring = Keyring::new(&settings.keyring_service);
         Ok(Self { settings, client, keyring, legacy_secret })
     }
+
+    /// A client that goes with what it is used for, and its connections with it: each keeps in its buffers what came and
+    /// went over it last.
+    fn client_of_its_own(&self) -> Client {
+        self.settings.client().unwrap_or_else(|_| self.client.clone())
+    }
 }
 
 impl Inner {

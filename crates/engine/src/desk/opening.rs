@@ -52,8 +52,9 @@ impl Desk {
     pub async fn sign_in(&self, code: &str) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
         let refuse = |error: chatehr_client::ClientError| report::client(&error);
-        workstation.client.health().await.map_err(refuse)?;
-        let session = workstation.client.sign_in(code.trim()).await.map_err(refuse)?;
+        let client = workstation.client_of_its_own();
+        client.health().await.map_err(refuse)?;
+        let session = client.sign_in(code.trim()).await.map_err(refuse)?;
         if session.role != Role::Physician {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
@@ -179,7 +180,7 @@ impl Inner {
             specialties: session.specialties.clone(),
         };
         tracing::info!(person = %person.id, "The desk is open.");
-        let server = workstation.client.with_session(&session.token);
+        let server = workstation.client_of_its_own().with_session(&session.token);
         let Files { vault, key, first } = files;
         let inner = Arc::downgrade(self);
         let open = Arc::new(Open {

@@ -35,7 +35,9 @@ pub enum CacheChange {
     Message {
         /// As it came.
         message: Message,
-        /// Its words; `None` when it is still sealed or does not open. Words once held stay while the content does.
+        /// Its words; `None` when it is still sealed or does not open. Words once held stay while the content does, with
+        /// sender, receiver and consultation. What another message has said under the same envelope's name is not said
+        /// again: this one counts as unreadable.
         text: Option<String>,
         /// Whether it was tried and does not open.
         unreadable: bool,

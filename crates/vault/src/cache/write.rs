@@ -141,20 +141,34 @@ fn put_message(
     text: Option<&str>,
     unreadable: bool,
 ) -> Result<(), Fault> {
+    let envelope = message.envelope_id();
+    let envelope = envelope.as_ref().map(|id| id.as_str());
+    // What was said under this envelope's name is not said again under another message's.
+    let repeats = cache
+        .prepare_cached("SELECT 1 FROM message WHERE envelope_id = ?1 AND id <> ?2 AND text IS NOT NULL")?
+        .exists(params![envelope, message.id.as_str()])?;
+    let (text, unreadable) = if repeats { (None, true) } else { (text, unreadable) };
     // Asked beforehand: an upsert that returns what it wrote takes three times as long, and nearly all are new.
-    let held = cache
-        .prepare_cached("SELECT text, record ->> 'content' FROM message WHERE id = ?1")?
-        .query_row([message.id.as_str()], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
-        })
+    let held: Option<Option<String>> = cache
+        .prepare_cached(
+            // Words stay while the content does, for the same place: from whom, to whom and in which consultation.
+            "SELECT CASE WHEN record ->> 'content' IS ?2 AND (consultation_id, from_id) = (?3, ?4)
+                 AND record ->> 'toId' IS ?5 AND envelope_id IS ?6 THEN text END
+             FROM message WHERE id = ?1",
+        )?
+        .query_row(
+            params![
+                message.id.as_str(),
+                message.content,
+                message.consultation_id.as_str(),
+                message.from_id.as_str(),
+                message.to_id.as_str(),
+                envelope,
+            ],
+            |row| row.get(0),
+        )
         .optional()?;
-    // Words once held stay while the content does.
-    let kept = match &held {
-        Some((words, content)) if text.is_none() && content.as_ref() == Some(&message.content) => {
-            words.as_deref()
-        }
-        _ => text,
-    };
+    let kept = text.or_else(|| held.as_ref().and_then(|words| words.as_deref()));
     let statement = if held.is_some() {
         "UPDATE message SET consultation_id = ?2, from_id = ?3, kind = ?4, envelope_id = ?5, at = ?6, text = ?7,
              unreadable = ?8, record = ?9
@@ -168,7 +182,7 @@ fn put_message(
         message.consultation_id.as_str(),
         message.from_id.as_str(),
         message.kind.as_str(),
-        message.envelope_id().as_ref().map(|id| id.as_str()),
+        envelope,
         message.timestamp.millis(),
         kept,
         unreadable && kept.is_none(),

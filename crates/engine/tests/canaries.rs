@@ -1,0 +1,349 @@
+//! Two hundred planted words, and the keys and tokens: found nowhere but in the encrypted files and the keyring while a
+//! person works, and not in the program's memory once they have signed out.
+//!
+//! The desk runs in a program of its own, which does what it is told over its standard input; its parent has the server,
+//! plants and searches. What the window's own process keeps is not looked at here.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may"
+)]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::{BufRead, BufReader, Lines, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use chatehr_contract::*;
+use chatehr_engine::memory;
+use chatehr_seal::{Binding, MessageKey, seal};
+use chatehr_vault::keyring::Keyring;
+use sha2::{Digest, Sha256};
+use support::*;
+use tempfile::TempDir;
+
+/// Set in the program that has the desk: the server's address.
+const URL: &str = "CHATEHR_TEST_CANARIES_URL";
+const DATA: &str = "CHATEHR_TEST_CANARIES_DATA";
+const TEST: &str = "nothing_planted_is_found_outside_the_encrypted_files";
+/// Every planted word begins so.
+const MARK: &str = "cnry-";
+
+/// Words that nobody else writes, by what they were planted as.
+struct Planted(Vec<(String, Vec<u8>)>);
+
+impl Planted {
+    fn word(&mut self, kind: &str) -> String {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let word = format!("{MARK}{:016x}", u64::from_be_bytes(random));
+        self.secret(kind, word.as_bytes());
+        word
+    }
+
+    /// Something that was there without us.
+    fn secret(&mut self, kind: &str, bytes: &[u8]) {
+        self.0.push((kind.to_owned(), bytes.to_vec()));
+    }
+
+    /// How often each kind stands in these bytes, as UTF-8 or UTF-16.
+    fn find_in(&self, bytes: &[u8]) -> BTreeMap<String, usize> {
+        let mut by_start: HashMap<[u8; 4], Vec<(&str, Vec<u8>)>> = HashMap::new();
+        let mut starts = [false; 256];
+        for (kind, needle) in &self.0 {
+            let mut spellings = vec![needle.clone()];
+            if let Ok(text) = std::str::from_utf8(needle) {
+                spellings.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+            }
+            for spelling in spellings {
+                starts[usize::from(spelling[0])] = true;
+                by_start.entry(spelling[..4].try_into().unwrap()).or_default().push((kind, spelling));
+            }
+        }
+        let mut found = BTreeMap::new();
+        for at in 0..bytes.len().saturating_sub(4) {
+            if !starts[usize::from(bytes[at])] {
+                continue;
+            }
+            for (kind, needle) in by_start.get(&bytes[at..at + 4]).into_iter().flatten() {
+                if bytes[at..].starts_with(needle) {
+                    *found.entry((*kind).to_owned()).or_default() += 1;
+                }
+            }
+        }
+        found
+    }
+
+    fn find_below(&self, place: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(place).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                found.extend(self.find_below(&path));
+            } else if path.is_file() {
+                let name = self.find_in(path.as_os_str().as_encoded_bytes());
+                let within = self.find_in(&fs::read(&path).unwrap());
+                if !(name.is_empty() && within.is_empty()) {
+                    found.push(format!("{}: {name:?} {within:?}", path.display()));
+                }
+            }
+        }
+        found
+    }
+
+    /// What stands in the memory that a program may write to: its heap, stacks and data.
+    fn find_in_memory_of(&self, process: u32) -> BTreeMap<String, usize> {
+        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+        let memory = fs::File::open(format!("/proc/{process}/mem")).unwrap();
+        let mut found = BTreeMap::new();
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+            let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
+            let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+            let mut read = 0;
+            // What was never touched does not read.
+            while let Ok(more @ 1..) = memory.read_at(&mut bytes[read..], from + read as u64) {
+                read += more;
+            }
+            // Two megabytes, as Rust gives each thread.
+            let stack = line.contains("[stack]") || (0x20_0000..0x20_4000).contains(&(to - from));
+            let place = if stack { "a stack" } else { "the heap" };
+            for (kind, times) in self.find_in(&bytes[..read]) {
+                *found.entry(format!("{kind} in {place}")).or_default() += times;
+            }
+        }
+        found
+    }
+}
+
+/// The program with the desk.
+struct Workstation {
+    child: Child,
+    to: ChildStdin,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Workstation {
+    fn start(url: &str, home: &Path) -> Self {
+        let log = fs::File::create(home.join("program.log")).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", TEST, "--nocapture"])
+            .env(URL, url)
+            .env(DATA, home.join("data"))
+            .env("TMPDIR", home)
+            // As the window sets it for itself.
+            .env(memory::TUNABLES, memory::wiping(None).unwrap())
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut station = Self { child, to, said: BufReader::new(from).lines() };
+        station.until_done();
+        station
+    }
+
+    fn does(&mut self, what: &str) {
+        writeln!(self.to, "{what}").unwrap();
+        self.until_done();
+    }
+
+    fn until_done(&mut self) {
+        let done = self
+            .said
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.starts_with("done") || line.contains("FAILED"));
+        assert_eq!(done.as_deref(), Some("done"));
+    }
+}
+
+impl Drop for Workstation {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Does what its parent says.
+async fn work(url: &str, data: &Path) {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(std::io::stderr)
+        .init();
+    let bench = Bench::new(settings(url, data), Desktop::default());
+    bench.desk.start().await;
+    println!("\ndone");
+    for line in std::io::stdin().lines().map(Result::unwrap) {
+        let words: Vec<&str> = line.splitn(3, ' ').collect();
+        let id = ConsultationId::new(words.get(1).copied().unwrap_or_default());
+        let text = words.get(2).copied().unwrap_or_default().to_owned();
+        match words[0] {
+            "sign-in" => {
+                bench.desk.sign_in(OKAFOR).await.unwrap();
+                bench.until_online().await;
+            }
+            "accept" => {
+                bench.until_known(&id).await;
+                bench.desk.accept(&id).await.unwrap();
+            }
+            "look" => {
+                bench
+                    .desk
+                    .list(ConsultationList { limit: 100, ..ConsultationList::default() })
+                    .await
+                    .unwrap();
+                bench.desk.consultation(&id).await.unwrap();
+                let wanted: usize = text.parse().unwrap();
+                bench
+                    .conversation_until(&id, |all| all.iter().filter(|view| is_read(view)).count() >= wanted)
+                    .await;
+            }
+            "send" => bench.desk.send(&SendMessage { consultation_id: id, text }).await.unwrap(),
+            "draft" => bench.desk.save_draft(SaveDraft { consultation_id: id, text }).await.unwrap(),
+            "decline" => {
+                bench.until_known(&id).await;
+                bench.desk.decline(&DeclineConsultation { id, reason: text }).await.unwrap();
+            }
+            "alerts" => {
+                let shown = bench.desktop.shown.lock().unwrap();
+                fs::write(data.join("alerts"), format!("{shown:?} {:?}", bench.notices.lock().unwrap()))
+                    .unwrap();
+            }
+            "sign-out" => {
+                bench.desk.sign_out().await.unwrap();
+                // What was under way ends.
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            "pass" => {}
+            other => panic!("{other}"),
+        }
+        println!("done");
+    }
+}
+
+fn is_read(view: &MessageView) -> bool {
+    view.id.is_some() && matches!(view.body, MessageBody::Clear { .. })
+}
+
+/// As the engine names things in the keyring.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_planted_is_found_outside_the_encrypted_files() {
+    if let Ok(url) = std::env::var(URL) {
+        return work(&url, Path::new(&std::env::var(DATA).unwrap())).await;
+    }
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, home) = (Clinic::open().await, TempDir::new().unwrap());
+    fs::create_dir(home.path().join("data")).unwrap();
+    let mut planted = Planted(Vec::new());
+    let mut station = Workstation::start(&clinic.url(), home.path());
+    station.does("sign-in");
+
+    // What patients write, and what the physician answers.
+    let (marta, marta_id) = clinic.as_person(MARTA).await;
+    for round in 0..10 {
+        let description = format!("{} {}", planted.word("description"), planted.word("description"));
+        let made = clinic.request(Urgency::Urgent, &description).await;
+        if round >= 8 {
+            station.does(&format!("decline {} {}", made.id, planted.word("reason")));
+            continue;
+        }
+        station.does(&format!("accept {}", made.id));
+        let material = marta.message_key(&made.id).await.unwrap();
+        let key = MessageKey::from_parts(&material.kid, material.key.as_slice()).unwrap();
+        planted.secret("message key", material.key.as_slice());
+        let me = marta.consultation(&made.id).await.unwrap().physician_id.unwrap();
+        for n in 0..14 {
+            let envelope = EnvelopeId::new(format!("{}-{n}", made.id));
+            let binding = Binding { consultation: &made.id, envelope: &envelope, from: &marta_id, to: &me };
+            let content = seal(&key, &binding, &planted.word("patient's message"), [n; 12]).unwrap();
+            let metadata =
+                serde_json::json!({ "envelopeId": envelope.as_str() }).as_object().unwrap().clone();
+            let new = NewMessage {
+                to_id: me.clone(),
+                consultation_id: made.id.clone(),
+                content,
+                kind: MessageKind::Text,
+                metadata,
+            };
+            // A patient who writes ninety messages at once is asked to slow down.
+            while let Err(error) = marta.send_message(&new, envelope.as_str()).await {
+                let wait = error.retry_after().unwrap_or_else(|| panic!("{error:?}"));
+                tokio::time::sleep(wait).await;
+            }
+        }
+        for _ in 0..6 {
+            station.does(&format!("send {} {}", made.id, planted.word("physician's message")));
+        }
+        station.does(&format!("look {} 20", made.id));
+        station.does(&format!("draft {} {}", made.id, planted.word("draft")));
+    }
+    station.does("alerts");
+    assert!(planted.0.len() >= 180);
+
+    // Names, tokens and keys that were there without us.
+    for name in ["Szymańska", "patient-2041"] {
+        planted.secret("name", name.as_bytes());
+    }
+    let data = home.path().join("data");
+    let keyring = Keyring::new(&settings(&clinic.url(), &data).keyring_service);
+    let session = keyring.get(&format!("session:{}", digest(&[&clinic.url()]))).unwrap().unwrap();
+    let session: Session = serde_json::from_str(&session).unwrap();
+    planted.secret("token", session.token.as_bytes());
+    let entry = format!("vault:{}", digest(&[&clinic.url(), session.id.as_str()]));
+    let vault_key = keyring.get(&entry).unwrap().unwrap();
+    planted.secret("vault key", vault_key.as_bytes());
+    let bytes: Vec<u8> =
+        (0..64).step_by(2).map(|at| u8::from_str_radix(&vault_key[at..at + 2], 16).unwrap()).collect();
+    planted.secret("vault key", &bytes);
+    assert!(planted.0.len() >= 200, "{}", planted.0.len());
+
+    // While a person works: nothing in any file, the log and the notifications among them.
+    assert!(fs::metadata(home.path().join("program.log")).unwrap().len() > 1000, "there is a log to search");
+    assert!(fs::metadata(data.join("alerts")).unwrap().len() > 100);
+    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
+    let working = planted.find_in_memory_of(station.child.id());
+    assert!(
+        working.values().sum::<usize>() > 100,
+        "the search sees what is there while it is needed: {working:?}"
+    );
+
+    // Signed out: nothing in the memory either. What was heard last stands in the buffer of the standard input, until
+    // something longer is heard.
+    station.does("sign-out");
+    station.does(&format!("pass - {}", "x".repeat(32 * 1024)));
+    let left = planted.find_in_memory_of(station.child.id());
+    println!("{} planted; in memory while working {working:?}; after the sign-out {left:?}", planted.0.len());
+    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
+    // A thread's stack keeps what a call left on it until another goes as deep; nothing but a key is ever moved about
+    // there by value.
+    let is_remnant = |kind: &String| kind == "message key in a stack";
+    assert!(left.keys().all(is_remnant), "{left:?}");
+}
