@@ -7,7 +7,7 @@ use std::{
 
 use chatehr_contract::{ChangeNotice, Timestamp, command::CHANGED_EVENT};
 use chatehr_engine::{Clock, Listener, Notifier, Random, Surroundings};
-use tauri::{AppHandle, Emitter, Manager, Runtime};
+use tauri::{AppHandle, Emitter, Manager, Runtime, UserAttentionType};
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,12 @@ impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn ahead_of_utc(&self, at: Timestamp) -> i32 {
+        // A time that no calendar has is in no zone.
+        jiff::Timestamp::from_millisecond(at.millis())
+            .map_or(0, |at| jiff::tz::TimeZone::system().to_offset(at).seconds())
     }
 }
 
@@ -53,8 +59,22 @@ fn tell<R: Runtime>(app: &AppHandle<R>, label: &str, notice: &ChangeNotice) {
     if notice.open.is_some() {
         raise(app, label);
     }
+    if notice.front {
+        come_forward(app, label);
+    }
     if let Err(error) = app.emit_to(label, CHANGED_EVENT, notice) {
         tracing::warn!(%error, "The window was not told of a change.");
+    }
+}
+
+/// Shows a window that was minimised or hidden and asks for a look at it; the keyboard stays where somebody is typing.
+fn come_forward<R: Runtime>(app: &AppHandle<R>, label: &str) {
+    let Some(window) = app.get_webview_window(label) else { return };
+    let attention = window.request_user_attention(Some(UserAttentionType::Critical));
+    for outcome in [window.unminimize(), window.show(), attention] {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "The window did not come forward.");
+        }
     }
 }
 

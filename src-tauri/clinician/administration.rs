@@ -80,5 +80,5 @@ fn notifications() -> Result<(), String> {
     let ready = runtime.block_on(async { DesktopNotifier::default().ready().await });
     // A thread that waits for a service which never answers is left behind.
     runtime.shutdown_background();
-    ready.map_err(|error| error.to_string())
+    ready.map(drop).map_err(|error| error.to_string())
 }

@@ -125,6 +125,10 @@ async fn accept_consultation(desk: &Desk, request: ConsultationRef) -> Answer<()
     desk.accept(&request.id).await
 }
 
+async fn acknowledge_consultation(desk: &Desk, request: ConsultationRef) -> Answer<()> {
+    desk.acknowledge(&request.id).await
+}
+
 async fn decline_consultation(desk: &Desk, request: DeclineConsultation) -> Answer<()> {
     desk.decline(&request).await
 }

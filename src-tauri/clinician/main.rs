@@ -9,7 +9,7 @@ mod console;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    automation, log,
+    alert_test, automation, log,
     notifier::DesktopNotifier,
     settings, start_anew,
     surroundings::{WindowSlot, surroundings},
@@ -22,8 +22,11 @@ const WINDOW: &str = "clinician";
 
 fn main() -> ExitCode {
     // Before anything that needs a display.
-    if std::env::args_os().len() > 1 {
-        return administration::run();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.split_first() {
+        None => {}
+        Some((first, rest)) if first == alert_test::NAME => return alert_test::run(rest),
+        Some(_) => return administration::run(),
     }
     log::start();
     start_anew::if_needed();

@@ -1,7 +1,7 @@
 //! Shows alerts on the desktop, through notify-rust and with the handle kept, so that a click reaches the program.
 //!
-//! Promises: an alert is critical and stays until it is answered or handled; a click opens its consultation; one
-//! that was handled elsewhere is taken away. Refuses to be the only channel: desktops swallow notifications, and a
+//! Promises: what is urgent is critical and stays until it is answered or handled; a click opens its consultation, a button
+//! acknowledges it; a repeat takes the place of what it repeats; one that was handled elsewhere is taken away. Refuses to be the only channel: desktops swallow notifications, and a
 //! failure is reported, so that the window can say so.
 
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
@@ -14,21 +14,20 @@ pub use freedesktop::DesktopNotifier;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 pub use other::DesktopNotifier;
 
-use chatehr_contract::ConsultationId;
-use chatehr_engine::{Alert, Notifier, Showing};
+use chatehr_engine::{Alert, Notifier, OnResponse, Showing, Shown};
 
 /// For a program that shows no notifications, such as the kiosk.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
 impl Notifier for Silent {
-    fn show(&self, _alert: Alert, _clicked: Box<dyn FnOnce() + Send>) -> Showing {
-        Box::pin(std::future::ready(Ok(())))
+    fn show(&self, _alert: Alert, _respond: OnResponse) -> Showing {
+        Box::pin(std::future::ready(Ok(Shown { sounds: false })))
     }
 
     fn ready(&self) -> Showing {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Shown { sounds: false })))
     }
 
-    fn close(&self, _consultation: &ConsultationId) {}
+    fn close(&self, _number: u64) {}
 }

@@ -19,6 +19,7 @@ pub mod backend;
 pub mod clinician;
 pub mod dom;
 pub mod icon;
+pub mod sound;
 pub mod time;
 pub mod words;
 

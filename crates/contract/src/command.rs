@@ -91,6 +91,8 @@ macro_rules! clinician_commands {
             conversation => Conversation($crate::ConversationRequest) -> $crate::Conversation;
             /// Take responsibility. Needs the server's word.
             accept_consultation => Accept($crate::ConsultationRef) -> ();
+            /// Say that a request has been seen, which gives its answer more time. Needs the server's word.
+            acknowledge_consultation => Acknowledge($crate::ConsultationRef) -> ();
             /// Say no, with a reason. Needs the server's word.
             decline_consultation => Decline($crate::DeclineConsultation) -> ();
             /// Begin work.

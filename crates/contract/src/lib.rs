@@ -6,6 +6,7 @@
 //! kept as it came ([`Specialty::Other`] and its kin), because dropping a record is worse than showing an odd word.
 
 pub mod access;
+mod alert_policy;
 pub mod command;
 mod error;
 mod event;
@@ -21,6 +22,9 @@ mod time;
 mod view;
 mod word;
 
+pub use alert_policy::{
+    AlertPolicy, AlertPrivacy, AlertRule, AlertRules, Alerting, QuietHours, WrittenAlertRule,
+};
 pub use error::{ErrorCode, ErrorReport};
 pub use event::{EventKind, ServerEvent};
 pub use feature::{

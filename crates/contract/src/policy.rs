@@ -2,7 +2,7 @@
 //!
 //! What is signed is a text, so that nobody has to write the same JSON twice to check it. A reader passes over fields of
 //! a newer server; what an administrator writes may hold none that we do not know, because a rule that is misspelled is
-//! a rule that nobody keeps.
+//! a rule that nobody keeps. The form of `alerts` is [`AlertPolicy`](crate::AlertPolicy)'s.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -65,6 +65,7 @@ impl Policy {
         if let Some(name) = written.keys().find(|name| known.get(name.as_str()).is_none()) {
             return Err(format!("is not a policy: unknown field `{name}`"));
         }
+        crate::AlertPolicy::check(&policy.alerts).map_err(|error| format!("alerts: {error}"))?;
         let bounds = [
             ("lockAfterSeconds", policy.lock_after_seconds, 30, 3600),
             ("sharedLockAfterSeconds", policy.shared_lock_after_seconds, 30, 3600),
@@ -103,6 +104,9 @@ mod tests {
         assert_eq!(Policy::parse("{}").unwrap(), Policy::default());
         assert!(Policy::parse(r#"{"keepAuditDays": 365}"#).unwrap_err().contains("keepAuditDays"));
         assert!(Policy::parse(r#"{"lockAfter": 60}"#).unwrap_err().contains("lockAfter"));
+        assert!(
+            Policy::parse(r#"{"alerts": {"emergency": {"sound": false}}}"#).unwrap_err().contains("alerts")
+        );
         for text in ["", "[]", "{", r#"{"sessionHours": "12"}"#] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }

@@ -240,6 +240,9 @@ pub struct ConsultationView {
     pub physician: Option<PersonLabel>,
     /// Whether that is the person signed in.
     pub mine: bool,
+    /// Who has said that they have seen it, while it waits.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
     /// What happened, oldest first.
     pub history: Vec<HistoryLine>,
     /// What this person may do now; an action that needs the server is listed and refuses offline with a reason.
@@ -258,6 +261,17 @@ impl fmt::Debug for ConsultationView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsultationView").field("row", &self.row).finish_non_exhaustive()
     }
+}
+
+/// That somebody has seen a request and not accepted it yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: PersonLabel,
+    /// Whether that is the person signed in.
+    pub mine: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A person by id, with a name where the directory knows one.
@@ -292,6 +306,8 @@ pub enum Action {
     Accept,
     /// Say no, with a reason.
     Decline,
+    /// Say that it has been seen.
+    Acknowledge,
     /// Begin.
     Start,
     /// Finish.
@@ -514,8 +530,14 @@ pub struct ChangeNotice {
     pub appointments: bool,
     /// An urgent request has arrived and nobody has seen it: show it in the window too.
     pub alert: Option<AlertNotice>,
+    /// These have been answered, here or elsewhere: their alerts go.
+    pub answered: Vec<ConsultationId>,
     /// Show this consultation now: its notification was clicked.
     pub open: Option<ConsultationId>,
+    /// Make the alert's sound: the desktop does not.
+    pub sound: bool,
+    /// Nobody has answered for too long: the window comes to the front.
+    pub front: bool,
 }
 
 /// What an alert says: no patient's data.
@@ -530,4 +552,10 @@ pub struct AlertNotice {
     pub specialty: SpecialtyCode,
     /// Until when somebody should answer.
     pub answer_due: Option<Timestamp>,
+    /// How often it has alerted so far, this time included.
+    #[serde(default)]
+    pub told: u32,
+    /// Whether it can be acknowledged: there is somebody who would be asked next.
+    #[serde(default)]
+    pub may_acknowledge: bool,
 }

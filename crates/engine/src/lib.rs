@@ -26,8 +26,10 @@ mod settings;
 mod surroundings;
 mod unseal;
 
-pub use alert::{Alert, Alerts};
+pub use alert::{Alert, Claim, Effect, Moment, Notification, Occasion, Watch};
 pub use desk::{Desk, directory_name};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};
-pub use surroundings::{Clock, Listener, Notifier, NotifyError, Random, Showing, Surroundings};
+pub use surroundings::{
+    Clock, Listener, Notifier, NotifyError, OnResponse, Random, Response, Showing, Shown, Surroundings,
+};

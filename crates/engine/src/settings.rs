@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use chatehr_client::{Client, Config, ConfigError};
+use chatehr_contract::AlertPolicy;
 
 /// The longest that a request may take when nothing else is said (wire contract, section 5).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,6 +25,8 @@ pub struct Settings {
     pub workstation: String,
     /// Where backups go unless the person says otherwise: CHATEHR_BACKUP_DIR, or the person's own folder.
     pub backup_dir: Option<PathBuf>,
+    /// CHATEHR_ALERTS: what this workstation wants louder, or in fewer words, than the clinic asks for.
+    pub alerts: AlertPolicy,
     /// Namespace in the keyring, one for each build channel, so that a development build never touches the keys
     /// of a released one.
     pub keyring_service: String,
@@ -93,6 +96,12 @@ impl Settings {
                 .map(PathBuf::from)
                 .or(default_data_dir)
                 .ok_or(SettingsError::Missing("CHATEHR_DATA_DIR"))?,
+            alerts: match read("CHATEHR_ALERTS") {
+                None => AlertPolicy::default(),
+                Some(text) => serde_json::from_str(&text).map_err(|_| {
+                    SettingsError::Unusable("CHATEHR_ALERTS", "must be rules for alerts, a JSON object")
+                })?,
+            },
             workstation: read("CHATEHR_WORKSTATION").unwrap_or_else(|| host_name.to_owned()),
             backup_dir: read("CHATEHR_BACKUP_DIR")
                 .or_else(|| environment("HOME"))
@@ -138,6 +147,14 @@ mod tests {
         assert_eq!(gather(&[home]).unwrap().backup_dir, Some(PathBuf::from("/home/okafor")));
         let settings = gather(&[home, ("CHATEHR_BACKUP_DIR", "/mnt/backups")]).unwrap();
         assert_eq!(settings.backup_dir, Some(PathBuf::from("/mnt/backups")));
+    }
+
+    #[test]
+    fn wishes_for_alerts_that_cannot_be_read_are_named() {
+        let settings = gather(&[("CHATEHR_ALERTS", r#"{"urgent": {"repeatSeconds": 30}}"#)]).unwrap();
+        assert_eq!(settings.alerts.rules.urgent.repeat_seconds, Some(30));
+        let error = gather(&[("CHATEHR_ALERTS", "loud")]).unwrap_err();
+        assert!(error.to_string().starts_with("CHATEHR_ALERTS"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::{fmt, pin::Pin, sync::Arc};
 
-use chatehr_contract::{ChangeNotice, ConsultationId, EnvelopeId, Timestamp};
+use chatehr_contract::{ChangeNotice, EnvelopeId, Timestamp};
 
 use crate::Alert;
 
@@ -12,6 +12,11 @@ use crate::Alert;
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// How far the workstation's own time is ahead of UTC at that moment, in seconds. One that knows no zone is in UTC.
+    fn ahead_of_utc(&self, _at: Timestamp) -> i32 {
+        0
+    }
 }
 
 /// Unpredictable bytes, for nonces, keys and ids.
@@ -25,19 +30,40 @@ pub trait Random: Send + Sync {
 
 /// Shows an alert outside the window.
 pub trait Notifier: Send + Sync {
-    /// Shows it, and calls `clicked` when the person asks to see it. Fails when the desktop shows nothing: there
-    /// is no notification service, or it refused.
-    fn show(&self, alert: Alert, clicked: Box<dyn FnOnce() + Send>) -> Showing;
+    /// Shows it, in the place of the one with the same number, and tells what a person does with it. Fails when the
+    /// desktop shows nothing: there is no notification service, or it refused.
+    fn show(&self, alert: Alert, respond: OnResponse) -> Showing;
 
     /// Asks whether the desktop would show one, without showing any.
     fn ready(&self) -> Showing;
 
-    /// Takes it away again: it was handled.
-    fn close(&self, consultation: &ConsultationId);
+    /// Takes the one with this number away: it was handled.
+    fn close(&self, number: u64);
+}
+
+/// What a person does with a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Asks to see it.
+    Opened,
+    /// Says that they have seen it.
+    Acknowledged,
+    /// Puts it away; or the desktop did.
+    Closed,
+}
+
+/// Called once, with what a person does; never for one whose place another has taken.
+pub type OnResponse = Box<dyn FnOnce(Response) + Send>;
+
+/// What the desktop did with a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Whether it makes the sound that was asked for.
+    pub sounds: bool,
 }
 
 /// A notification on its way to the desktop, whose answer may take long.
-pub type Showing = Pin<Box<dyn Future<Output = Result<(), NotifyError>> + Send>>;
+pub type Showing = Pin<Box<dyn Future<Output = Result<Shown, NotifyError>> + Send>>;
 
 /// The desktop shows no notifications.
 #[derive(Debug, thiserror::Error)]

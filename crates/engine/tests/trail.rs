@@ -17,26 +17,7 @@ use chatehr_audit::{Criteria, Entry, Expectations, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::Settings;
 use chatehr_vault::{Vault, keyring};
-use support::{Bench, Clinic, Desktop, LINDQVIST, OKAFOR, keyring_is_here};
-
-/// The files of the one person who has worked here, once the desk has closed them.
-async fn files(bench: Bench, settings: &Settings) -> Vault {
-    bench.desk.close().await;
-    drop(bench);
-    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
-    assert_eq!(people.len(), 1);
-    let dir = people.into_iter().next().unwrap().unwrap().path();
-    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
-    let ring = keyring::Keyring::new(&settings.keyring_service);
-    let key = keyring::load_or_create_key(&ring, &entry, &dir, [0; 32], Timestamp::from_millis(0)).unwrap();
-    for _ in 0..100 {
-        match Vault::open(&dir, &key) {
-            Ok(vault) => return vault,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-        }
-    }
-    panic!("the desk does not let go of its files");
-}
+use support::{Bench, Clinic, Desktop, LINDQVIST, OKAFOR, files, keyring_is_here};
 
 fn entries(vault: &Vault) -> Vec<Entry> {
     let mut found = vault.search_audit(&Criteria::default(), None, 1000).unwrap();

@@ -101,13 +101,15 @@ fn appointments(scene: &mut Scene<'_>) -> Outcome<()> {
 }
 
 fn request(scene: &mut Scene<'_>) -> Outcome<()> {
-    // What waited before the physician came has alerted already; it is put aside, to see what this request does.
+    // What waited before the physician came has alerted already, and would again; it is acknowledged, or put aside where it
+    // cannot be, to see what this request does.
     let window = scene.clinician()?;
-    wait_for("the earlier alerts are put aside", || {
+    wait_for("the earlier alerts are answered or put aside", || {
         if window.all(&test("alert-banner"))?.is_empty() {
             return Ok(Some(()));
         }
-        window.press(&test("alert-later")).map(|()| None)
+        let seen = !window.all(&test("alert-acknowledge"))?.is_empty();
+        window.press(&test(if seen { "alert-acknowledge" } else { "alert-later" })).map(|()| None)
     })?;
     scene.session.ask("dunstctl", &["close-all"]);
     scene.notified = notification::all(scene.session.notifications())?.len();

@@ -57,6 +57,7 @@ enum Asking {
 async fn perform(backend: Backend, action: Action, id: ConsultationRef) -> Result<(), ErrorReport> {
     match action {
         Action::Accept => backend.call::<command::Accept>(&id).await,
+        Action::Acknowledge => backend.call::<command::Acknowledge>(&id).await,
         Action::Start => backend.call::<command::Start>(&id).await,
         Action::Complete => backend.call::<command::Complete>(&id).await,
         // Its reason is asked for first; see the dialog.
@@ -155,10 +156,11 @@ pub fn Actions(props: &ActionsProps) -> Html {
                         if row.urgency.alerts() { <Icon glyph={Glyph::of(&row.urgency)} /> }
                         <span role="timer">{ title }</span>
                     </strong>
-                    <span>{ "Nobody has accepted it yet." }</span>
+                    <span data-test="acknowledged">{ seen_by(view) }</span>
                 </div>
                 <div class="action-buttons">
                     if can(Action::Decline) { { button(Action::Decline, "Decline", "D", "action-decline", None, ask(Asking::Decline)) } }
+                    if can(Action::Acknowledge) { { button(Action::Acknowledge, "Acknowledge", "W", "action-acknowledge", None, at_once(Action::Acknowledge)) } }
                     if can(Action::Accept) { { button(Action::Accept, "Accept", "A", "action-accept", Some("primary"), at_once(Action::Accept)) } }
                 </div>
                 { blocked.then(|| offline_reason(OFFLINE_PENDING)) }
@@ -201,9 +203,25 @@ pub fn Actions(props: &ActionsProps) -> Html {
     }
 }
 
-const OFFLINE_PENDING: &str = "Accepting and declining need the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk.";
+const OFFLINE_PENDING: &str = "Accepting, acknowledging and declining need the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk.";
 const OFFLINE_TAKEN: &str =
     "This needs the connection. What you write to the patient is kept, and sent once it is back.";
+
+/// "Acknowledged by you 10:42."
+fn seen_by(view: &ConsultationView) -> String {
+    let Some(seen) = &view.acknowledged else { return "Nobody has accepted it yet.".to_owned() };
+    let at = time::local(seen.at).when(time::local(time::now()));
+    if seen.mine {
+        format!("Acknowledged by you {at}.")
+    } else {
+        let who = seen
+            .by
+            .name
+            .as_ref()
+            .map_or_else(|| words::person(&seen.by), |_| format!("Dr {}", words::person(&seen.by)));
+        format!("Acknowledged by {who} {at}.")
+    }
+}
 
 /// Why the buttons above cannot be pressed.
 fn offline_reason(words: &'static str) -> Html {

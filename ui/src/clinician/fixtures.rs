@@ -7,9 +7,9 @@
 use std::{cell::RefCell, future, rc::Rc};
 
 use chatehr_contract::{
-    Account, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange, AppointmentRow,
-    AppointmentStatus, ChangeNotice, Connection, ConsultationId, ConsultationList, ConsultationPage,
-    ConsultationRef, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
+    Account, Acknowledgement, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange,
+    AppointmentRow, AppointmentStatus, ChangeNotice, Connection, ConsultationId, ConsultationList,
+    ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
     ConversationRequest, Counts, DeclineConsultation, Delivery, EnvelopeId, ErrorCode, ErrorReport,
     HistoryEntry, HistoryLine, ListScope, MessageBody, MessageId, MessageKind, MessageView, OutboxRef,
     Patient, Person, PersonId, PersonLabel, PersonName, ProgramState, Role, SaveDraft, SendMessage, Sex,
@@ -55,13 +55,17 @@ pub fn start() {
     super::start(Backend::rehearsal(Theatre(world.clone())));
     dom::set_theme(wanted("theme").as_deref());
     let open = wanted("open").map(ConsultationId::new);
-    let alerts = scene == "alerts";
+    let told = match scene.as_str() {
+        "alerts" | "unseen" => 1,
+        "repeated" => 3,
+        _ => 0,
+    };
     let press = wanted("press").unwrap_or_default();
     Timeout::new(300, move || {
         if let Some(id) = open {
             tell(&world, &ChangeNotice { open: Some(id), ..ChangeNotice::default() });
         }
-        if alerts {
+        if told > 0 {
             for id in ["c2", "c1", "c3"] {
                 let Some(row) = world.borrow().view(id).map(|view| view.row.clone()) else { continue };
                 let alert = AlertNotice {
@@ -69,6 +73,8 @@ pub fn start() {
                     urgency: row.urgency,
                     specialty: row.specialty,
                     answer_due: row.answer_due,
+                    told,
+                    may_acknowledge: true,
                 };
                 tell(&world, &ChangeNotice { alert: Some(alert), ..ChangeNotice::default() });
             }
@@ -429,7 +435,8 @@ impl World {
                 unread: if empty { 0 } else { self.views.iter().map(|view| view.row.unread).sum() },
             },
             integrity: (self.scene == "tampered").then(|| ErrorReport::new(ErrorCode::AuditBehind)),
-            notifications: (self.scene == "error").then(|| ErrorReport::new(ErrorCode::NoNotifications)),
+            notifications: matches!(self.scene.as_str(), "error" | "unseen")
+                .then(|| ErrorReport::new(ErrorCode::NoNotifications)),
             server: "Riverside Clinic".into(),
             keys: self.keys.standing(),
         }
@@ -493,6 +500,22 @@ impl World {
             }
             "accept_consultation" if self.scene == "taken" => {
                 Err(ErrorReport::new(ErrorCode::AlreadyTaken).with_detail("Dr Lindqvist"))
+            }
+            "acknowledge_consultation" if self.scene == "offline" => {
+                Err(ErrorReport::new(ErrorCode::NeedsConnection))
+            }
+            "acknowledge_consultation" => {
+                let which: ConsultationRef = ask(request)?;
+                let now = time::now();
+                self.now = now;
+                let found = self.views.iter_mut().find(|view| view.row.id == which.id);
+                if let Some(view) = found {
+                    view.actions.retain(|action| *action != Action::Acknowledge);
+                    let by = PersonLabel { id: me().id, name: Some(me().name) };
+                    view.acknowledged = Some(Acknowledgement { by, mine: true, at: now });
+                    view.history.push(happened(now, "acknowledged", None, None, Some(&me().id)));
+                }
+                say(())
             }
             "accept_consultation" | "start_consultation" | "complete_consultation" => {
                 let which: ConsultationRef = ask(request)?;
@@ -672,12 +695,17 @@ fn view(now: Timestamp, line: Line) -> ConsultationView {
         status: AppointmentStatus::Booked,
         notes: String::new(),
     };
+    let urgency_alerts = row.urgency.alerts();
     ConsultationView {
         description: words.into(),
         physician: None,
         mine: false,
         history: vec![happened(created_at, "created", None, None, Some(&row.patient_id))],
-        actions: vec![Action::Decline, Action::Accept],
+        actions: match urgency_alerts {
+            true => vec![Action::Decline, Action::Acknowledge, Action::Accept],
+            false => vec![Action::Decline, Action::Accept],
+        },
+        acknowledged: None,
         may_write: false,
         appointments: if id == "c1" { vec![echo] } else { vec![] },
         earlier: if id == "c1" {

@@ -41,10 +41,7 @@ pub mod ways;
 
 use std::{cell::Cell, rc::Rc};
 
-use chatehr_contract::{
-    Connection, ConsultationRef, ConsultationStatus, ErrorCode, ErrorReport, Person, ProgramState, Stage,
-    command::clinician as command,
-};
+use chatehr_contract::{Connection, ErrorReport, Person, ProgramState, Stage, command::clinician as command};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -52,6 +49,7 @@ use yew::prelude::*;
 use crate::{
     backend::{Backend, use_backend},
     dom::{self, Listener},
+    sound,
 };
 use ask::{Doing, Read, use_doing, use_reading};
 use keys::Shortcut;
@@ -82,7 +80,13 @@ fn Window() -> Html {
         let (dispatch, deaf) = (dispatch.clone(), deaf.setter());
         use_effect_with((), move |()| {
             spawn_local(async move {
-                let heard = backend.listen(move |notice| dispatch.dispatch(Step::Notice(notice))).await;
+                let heard = backend.listen(move |notice| {
+                    if notice.sound {
+                        sound::alert();
+                    }
+                    dispatch.dispatch(Step::Notice(notice));
+                });
+                let heard = heard.await;
                 if let Err(error) = heard {
                     deaf.set(Some(error));
                 }
@@ -156,65 +160,65 @@ fn Work(props: &WorkProps) -> Html {
     let theme = use_state(|| None::<AttrValue>);
     let offline = matches!(state.connection, Connection::Offline { .. });
     use_keys(shell.clone(), dispatch.clone());
-    use_handled_alerts(shell.clone(), dispatch.clone());
     let close_help = {
         let dispatch = dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Step::Help(false)))
     };
     let shows_one = shell.view.has_list() && shell.selected.is_some();
     html! {
-     <div class={classes!("shell", shows_one.then_some("shows-one"))}>
-         { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
-         <div class="work">
-             <notice::AlertBanner alerts={shell.alerts.clone()} dispatch={dispatch.clone()} />
-             if offline {
-                 <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
-             }
-             <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
-             if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
-             if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
-             { match shell.view {
-                 View::Queue | View::Mine => html! {
-                     <div class="panes" key="panes">
-                         <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
-                             counts={state.counts} selected={shell.selected.clone()}
-                             revision={shell.revisions.lists} dispatch={dispatch.clone()} />
-                         { consultation::consultation(&consultation::ConsultationProps {
-                             id: shell.selected.clone(),
-                             person: person.clone(),
-                             revision: shell.revisions.consultation,
-                             offline,
-                             details: shell.details,
-                             dispatch: dispatch.clone(),
-                         }) }
-                     </div>
-                 },
-                 View::Appointments => html! {
-                     <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
-                         dispatch={dispatch.clone()} />
-                 },
-                     View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
-                 View::Settings => html! {
-                     <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
-                         on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
-                         dispatch={dispatch.clone()} />
-                 },
-             } }
-         </div>
-         if shell.help {
-             <dialog::Dialog title="Keys" on_close={close_help}>
-                 <dl class="keys">
-                     { for keys::LIST.iter().map(|(keys, what)| html! {
-                         <>
-                             <dt>{ for keys.iter().map(|key| html! { <kbd class="key">{ *key }</kbd> }) }</dt>
-                             <dd>{ *what }</dd>
-                         </>
-                     }) }
-                 </dl>
-                 <form method="dialog" class="dialog-actions"><button class="button">{ "Close" }</button></form>
-             </dialog::Dialog>
-         }
-     </div>
+        <div class={classes!("shell", shows_one.then_some("shows-one"))}>
+            { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
+            <div class="work">
+                <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
+                    dispatch={dispatch.clone()} />
+                if offline {
+                    <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
+                }
+                <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
+                if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
+                if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
+                { match shell.view {
+                    View::Queue | View::Mine => html! {
+                        <div class="panes" key="panes">
+                            <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
+                                counts={state.counts} selected={shell.selected.clone()}
+                                revision={shell.revisions.lists} dispatch={dispatch.clone()} />
+                            { consultation::consultation(&consultation::ConsultationProps {
+                                id: shell.selected.clone(),
+                                person: person.clone(),
+                                revision: shell.revisions.consultation,
+                                offline,
+                                details: shell.details,
+                                dispatch: dispatch.clone(),
+                            }) }
+                        </div>
+                    },
+                    View::Appointments => html! {
+                        <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
+                            dispatch={dispatch.clone()} />
+                    },
+                        View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
+                    View::Settings => html! {
+                        <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                            on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
+                            dispatch={dispatch.clone()} />
+                    },
+                } }
+            </div>
+            if shell.help {
+                <dialog::Dialog title="Keys" on_close={close_help}>
+                    <dl class="keys">
+                        { for keys::LIST.iter().map(|(keys, what)| html! {
+                            <>
+                                <dt>{ for keys.iter().map(|key| html! { <kbd class="key">{ *key }</kbd> }) }</dt>
+                                <dd>{ *what }</dd>
+                            </>
+                        }) }
+                    </dl>
+                    <form method="dialog" class="dialog-actions"><button class="button">{ "Close" }</button></form>
+                </dialog::Dialog>
+            }
+        </div>
     }
 }
 
@@ -257,28 +261,6 @@ fn use_keys(shell: Shell, dispatch: Dispatch) {
             }
         });
         move || drop(heard)
-    });
-}
-
-/// Takes an alert away once somebody has answered its request, wherever that was.
-#[hook]
-fn use_handled_alerts(shell: Shell, dispatch: Dispatch) {
-    let backend = use_backend();
-    let ids: Vec<_> = shell.alerts.iter().map(|alert| alert.consultation_id.clone()).collect();
-    use_effect_with((ids, shell.revisions.lists), move |(ids, _)| {
-        for id in ids.clone() {
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
-            spawn_local(async move {
-                let handled =
-                    match backend.call::<command::Consultation>(&ConsultationRef { id: id.clone() }).await {
-                        Ok(view) => view.row.status != ConsultationStatus::Pending,
-                        Err(error) => error.code == ErrorCode::NotFound,
-                    };
-                if handled {
-                    dispatch.dispatch(Step::DropAlert(id));
-                }
-            });
-        }
     });
 }
 

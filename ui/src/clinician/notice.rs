@@ -1,6 +1,8 @@
 //! What stands in the way, in words and with a next step; the offline banner; the alerts at the window's top.
 
-use chatehr_contract::{AlertNotice, Connection, ErrorReport, Timestamp, command::clinician as command};
+use chatehr_contract::{
+    AlertNotice, Connection, ConsultationRef, ErrorReport, Timestamp, command::clinician as command,
+};
 use yew::prelude::*;
 
 use super::{
@@ -116,6 +118,10 @@ pub fn OfflineBanner(props: &OfflineProps) -> Html {
 pub struct AlertsProps {
     /// Most pressing first.
     pub alerts: Vec<AlertNotice>,
+    /// The connection is lost, so nothing can be acknowledged.
+    pub offline: bool,
+    /// The desktop shows no notifications: this banner is all there is.
+    pub alone: bool,
     /// Where "Open" and "Later" go.
     pub dispatch: Dispatch,
 }
@@ -135,32 +141,78 @@ pub fn alert_words(now: Timestamp, alert: &AlertNotice) -> String {
     }
 }
 
+/// "Not answered yet, told 3 times." or how many others wait.
+fn beside(alert: &AlertNotice, others: usize, alone: bool) -> String {
+    let mut said = Vec::new();
+    if others > 0 {
+        said.push(format!("and {others} more"));
+    }
+    if alert.told > 1 {
+        said.push(format!("told {} times, not answered yet", alert.told));
+    }
+    if alone {
+        said.push("no desktop notifications: watch this window".to_owned());
+    }
+    said.join(" · ")
+}
+
 /// The alerts at the window's top, the most pressing in words, the others counted.
 #[component]
 pub fn AlertBanner(props: &AlertsProps) -> Html {
+    let backend = use_backend();
+    let doing = use_doing();
+    // Of which request the last attempt went wrong: its error stands under no other.
+    let asked = use_state(|| None::<chatehr_contract::ConsultationId>);
     let first = props.alerts.first().cloned();
     let words = use_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
     let (Some(first), Some(words)) = (first, words) else { return Html::default() };
-    let others = props.alerts.len() - 1;
     let send = |step: fn(chatehr_contract::ConsultationId) -> Step| {
         let (dispatch, id) = (props.dispatch.clone(), first.consultation_id.clone());
         Callback::from(move |_: MouseEvent| dispatch.dispatch(step(id.clone())))
     };
+    let acknowledge = {
+        let (doing, backend, asked) = (doing.clone(), backend.clone(), asked.setter());
+        let (dispatch, id) = (props.dispatch.clone(), first.consultation_id.clone());
+        move |_| {
+            asked.set(Some(id.clone()));
+            let (backend, dispatch, gone) = (backend.clone(), dispatch.clone(), id.clone());
+            let ask = ConsultationRef { id: id.clone() };
+            doing.run(async move { backend.call::<command::Acknowledge>(&ask).await }, move |()| {
+                dispatch.dispatch(Step::DropAlert(gone));
+                dispatch.dispatch(Step::Did);
+            });
+        }
+    };
+    let beside = beside(&first, props.alerts.len() - 1, props.alone);
+    let error = doing.error().filter(|_| asked.as_ref() == Some(&first.consultation_id));
     html! {
-        <section class={classes!("alert-banner", urgency_class(&first.urgency))} role="alert" aria-label="Alert"
-            data-test="alert-banner" data-id={first.consultation_id.to_string()}>
-            <Icon glyph={Glyph::of(&first.urgency)} />
-            <p>
-                <strong aria-live="off">{ words }</strong>
-                if others > 0 { <span>{ format!(" and {others} more") }</span> }
-            </p>
-            <button type="button" class="button small" onclick={send(Step::DropAlert)} data-test="alert-later">
-                { "Later" }
-            </button>
-            <button type="button" class="button small primary" onclick={send(Step::Open)} data-test="alert-open">
-                { "Open" }
-            </button>
-        </section>
+        <>
+            <section class={classes!("alert-banner", urgency_class(&first.urgency))} role="alert" aria-label="Alert"
+                data-test="alert-banner" data-id={first.consultation_id.to_string()}>
+                <Icon glyph={Glyph::of(&first.urgency)} />
+                <p>
+                    <strong aria-live="off">{ words }</strong>
+                    if !beside.is_empty() { <span class="alert-beside">{ beside }</span> }
+                </p>
+                <button type="button" class="button small" onclick={send(Step::DropAlert)} data-test="alert-later">
+                    { "Later" }
+                </button>
+                if first.may_acknowledge {
+                    <button type="button" class="button small" onclick={acknowledge} data-test="alert-acknowledge"
+                        disabled={doing.busy() || props.offline}
+                        title={if props.offline { "Needs the connection" } else { "Say that you have seen it; nobody else is asked meanwhile" }}>
+                        if doing.busy() { <span class="spinner" /> }
+                        { "Acknowledge" }
+                    </button>
+                }
+                <button type="button" class="button small primary" onclick={send(Step::Open)} data-test="alert-open">
+                    { "Open" }
+                </button>
+            </section>
+            if let Some(error) = error {
+                <ErrorNotice {error} on_dismiss={let doing = doing.clone(); Callback::from(move |()| doing.dismiss())} />
+            }
+        </>
     }
 }
 
@@ -175,7 +227,14 @@ mod tests {
             urgency: Urgency::Urgent,
             specialty: SpecialtyCode::PrimaryCare,
             answer_due: Some(Timestamp::from_millis(480_000)),
+            told: 3,
+            may_acknowledge: true,
         };
+        assert_eq!(super::beside(&alert, 0, false), "told 3 times, not answered yet");
+        assert_eq!(
+            super::beside(&AlertNotice { told: 1, ..alert.clone() }, 2, true),
+            "and 2 more · no desktop notifications: watch this window"
+        );
         let words = super::alert_words(Timestamp::from_millis(0), &alert);
         assert_eq!(words, "Urgent primary care consultation, 8 min to answer");
     }

@@ -72,7 +72,7 @@ pub enum Step {
     Open(ConsultationId),
     /// Back to the list, or nothing left to show.
     CloseConsultation,
-    /// An alert was put off, or its consultation needs nobody any more.
+    /// An alert was put off: it comes again if nobody answers.
     DropAlert(ConsultationId),
     /// This window did something to the open consultation.
     Did,
@@ -121,6 +121,7 @@ impl Shell {
                 revisions.lists += u32::from(notice.lists);
                 revisions.appointments += u32::from(notice.appointments);
                 revisions.consultation += u32::from(touched);
+                next.alerts.retain(|alert| !notice.answered.contains(&alert.consultation_id));
                 if let Some(alert) = notice.alert {
                     next.alert(alert);
                 }
@@ -182,6 +183,8 @@ mod tests {
                 urgency,
                 specialty: SpecialtyCode::Cardiology,
                 answer_due: Some(Timestamp::from_millis(due)),
+                told: 1,
+                may_acknowledge: true,
             }),
             ..ChangeNotice::default()
         })
@@ -214,6 +217,16 @@ mod tests {
             .after(Step::Open(id("a")));
         assert_eq!(shell.alerts.len(), 1);
         assert_eq!(shell.alerts[0].consultation_id, id("b"));
+    }
+
+    #[test]
+    fn what_was_answered_anywhere_leaves_the_top_of_the_window() {
+        let shell = Shell::default()
+            .after(alert("a", Urgency::Emergency, 1))
+            .after(alert("b", Urgency::Urgent, 2))
+            .after(Step::Notice(ChangeNotice { answered: vec![id("a")], ..ChangeNotice::default() }));
+        let left: Vec<_> = shell.alerts.iter().map(|alert| alert.consultation_id.as_str()).collect();
+        assert_eq!(left, ["b"]);
     }
 
     #[test]

@@ -183,6 +183,7 @@ mod tests {
             description: "words".into(),
             physician: None,
             mine: true,
+            acknowledged: None,
             history: history.collect(),
             actions: vec![],
             may_write: true,

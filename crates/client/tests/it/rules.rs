@@ -7,7 +7,8 @@ use super::clinic::{Clinic, LINDQVIST, MARTA, OKAFOR};
 
 #[tokio::test]
 async fn the_clinics_policy_is_verified_and_its_key_pinned() {
-    let rules = Policy::parse(r#"{"lockAfterSeconds": 60, "alerts": {"emergency": "sound"}}"#).unwrap();
+    let rules =
+        Policy::parse(r#"{"lockAfterSeconds": 60, "alerts": {"emergency": {"repeatSeconds": 20}}}"#).unwrap();
     let clinic = Clinic::with(|config| config.policy = rules.clone()).await;
     let okafor = clinic.sign_in(OKAFOR).await;
     let first = okafor.policy(None).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a person decides: accept, decline, start, complete, write.
+//! What a person decides: accept, acknowledge, decline, start, complete, write.
 //!
 //! Taking or giving up responsibility for a patient needs the server's word, so those refuse offline with the
 //! reason. Words may wait: they go into the outbox, and from there by themselves.
@@ -15,7 +15,7 @@ use chatehr_vault::NewOutboxRow;
 use serde_json::Map;
 
 use super::{Desk, Inner, Open, record, views};
-use crate::{Alert, report};
+use crate::report;
 
 impl Desk {
     /// Takes responsibility for a consultation.
@@ -24,6 +24,14 @@ impl Desk {
     /// Offline; somebody else was first (named); it has changed or gone.
     pub async fn accept(&self, id: &ConsultationId) -> Result<(), ErrorReport> {
         self.inner.change_status(id, "consultation.accept", ConsultationStatus::Assigned).await
+    }
+
+    /// Says that a request has been seen, which gives its answer more time.
+    ///
+    /// # Errors
+    /// Offline, because nobody else is asked meanwhile; it waits for no answer any more; it has gone.
+    pub async fn acknowledge(&self, id: &ConsultationId) -> Result<(), ErrorReport> {
+        self.inner.acknowledge(id).await
     }
 
     /// Begins work on a consultation.
@@ -135,14 +143,6 @@ impl Desk {
         let now = self.inner.now();
         open.vault(move |vault| vault.save_draft(&draft.consultation_id, &draft.text, now)).await
     }
-
-    /// Shows a test notification.
-    ///
-    /// # Errors
-    /// The desktop shows none.
-    pub async fn test_alert(&self) -> Result<(), ErrorReport> {
-        self.inner.clone().show(Alert::test()).await
-    }
 }
 
 impl Inner {
@@ -156,6 +156,14 @@ impl Inner {
         let entry = self.record_asking(&open, id, action).await?;
         let update = ConsultationUpdate { status, physician_id: None, notes: None };
         let answer = open.server.update_consultation(id, &update, key.as_str()).await;
+        self.note(&open, record::answered(entry, &answer)).await;
+        self.after_action(&open, id, answer).await
+    }
+
+    pub(super) async fn acknowledge(self: &Arc<Self>, id: &ConsultationId) -> Result<(), ErrorReport> {
+        let (open, key) = self.ready_to_act()?;
+        let entry = self.record_asking(&open, id, "alert.acknowledge").await?;
+        let answer = open.server.acknowledge(id, key.as_str()).await;
         self.note(&open, record::answered(entry, &answer)).await;
         self.after_action(&open, id, answer).await
     }

@@ -84,26 +84,18 @@ impl Inner {
         let newly_mine = self.newly_mine(open, &digest.consultations).await;
         digest.changes.extend([CacheChange::LastEvent(Some(place)), CacheChange::SyncedAt(self.now())]);
         let (changes, read) = (digest.changes, digest.read_elsewhere);
-        let taken = open.vault(move |vault| {
-            vault.apply(&changes)?;
-            for (consultation, message) in &read {
-                if let Some(at) = vault.message_time(consultation, message)? {
-                    vault.mark_read(consultation, at)?;
-                }
-            }
-            Ok(())
-        });
-        if let Err(error) = taken.await {
+        if let Err(error) = open.vault(move |vault| vault.apply(&changes)).await {
             tracing::error!(code = error.code.as_str(), "What has changed could not be stored.");
             return Ok(false);
         }
         for id in &digest.gone {
-            if self.alerts().forget(id) {
-                self.surroundings.notifier.close(id);
-            }
+            self.alert_gone(open, id);
         }
         if !waits {
-            self.alert_if_need_be(open, &digest.consultations);
+            self.alert_if_need_be(open, &digest.consultations).await;
+        }
+        for (consultation, message) in &read {
+            self.read_elsewhere(open, consultation, message).await?;
         }
         self.tell(ChangeNotice {
             state: true,

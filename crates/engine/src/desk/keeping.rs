@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, StreamItem};
 use chatehr_contract::{
     ChangeNotice, Connection, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope,
@@ -21,7 +20,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time;
 
 use super::{Inner, Open, upkeep};
-use crate::{Alert, report};
+use crate::report;
 
 /// Appointments are kept from so many days ago to so many days ahead.
 const APPOINTMENT_DAYS: i64 = 31;
@@ -35,9 +34,6 @@ const DAY: i64 = 24 * 60 * 60;
 impl Inner {
     /// Runs as long as the desk is open.
     pub(super) async fn keep_in_step(self: Arc<Self>, open: Arc<Open>) {
-        // Said before it matters: a person who relies on notifications must know that there are none.
-        let inner = self.clone();
-        tokio::spawn(async move { inner.heed(inner.surroundings.notifier.ready()).await });
         let mut failures = 0;
         loop {
             match self.stay_connected(&open, &mut failures).await {
@@ -158,6 +154,13 @@ impl Inner {
                 self.refresh_consultation(open, &consultation_id, directory).await?;
                 self.store(open, vec![place, synced]).await;
             }
+            EventKind::MessageRead { consultation_id, message_id, person_id }
+                if person_id == open.person.id =>
+            {
+                self.read_elsewhere(open, &consultation_id, &message_id).await?;
+                self.store(open, vec![place, synced]).await;
+                self.tell_consultations(vec![consultation_id]);
+            }
             EventKind::MessageCreated { consultation_id, .. }
             | EventKind::MessageRead { consultation_id, .. } => {
                 self.refresh_conversation(open, &consultation_id).await?;
@@ -184,6 +187,10 @@ impl Inner {
     ) -> Result<(), ClientError> {
         match open.server.consultation(id).await {
             Ok(consultation) => {
+                // What must be told at once does not wait for the patient's name, unless it says something of it.
+                if !self.alerts_name_patients() {
+                    self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
+                }
                 let patients = if directory {
                     self.fetch_patients(open, BTreeSet::from([consultation.patient_id.clone()])).await?
                 } else {
@@ -194,9 +201,7 @@ impl Inner {
             }
             Err(ClientError::NotFound | ClientError::Forbidden) => {
                 self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
-                if self.alerts().forget(id) {
-                    self.surroundings.notifier.close(id);
-                }
+                self.alert_gone(open, id);
                 self.tell_consultations(vec![id.clone()]);
                 Ok(())
             }
@@ -213,7 +218,7 @@ impl Inner {
         let id = consultation.id.clone();
         let mine = consultation.physician_id.as_ref() == Some(&open.person.id);
         self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
-        self.alert_if_need_be(open, std::slice::from_ref(&consultation));
+        self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
         if mine {
             // Shown first, so that Accept answers at once; its messages follow.
             self.tell_consultations(vec![id.clone()]);
@@ -240,7 +245,7 @@ impl Inner {
         let (queue, _total) = queue.await.unwrap_or_default();
         let (mut waiting, mut changes) = (Vec::new(), Vec::new());
         for held in queue {
-            if !held.urgency.alerts() || self.alerts().is_told(&held.id) {
+            if !held.urgency.alerts() || self.watch().is_told(&held.id) {
                 continue;
             }
             if fresh {
@@ -260,45 +265,9 @@ impl Inner {
             }
         }
         self.store(open, changes).await;
-        self.alert_if_need_be(open, &waiting);
+        self.alert_if_need_be(open, &waiting).await;
         self.tell(ChangeNotice { state: true, lists: true, ..ChangeNotice::default() });
         Ok(())
-    }
-
-    /// Alerts to those that want an answer and have not alerted yet, together when they are several: whoever signs in
-    /// is told once of all that waits. Takes away the alerts of those that were handled.
-    pub(super) fn alert_if_need_be(self: &Arc<Self>, open: &Open, consultations: &[Consultation]) {
-        let mut notices = Vec::new();
-        for consultation in consultations {
-            let (was_told, notice, is_told) = {
-                let mut alerts = self.alerts();
-                let was_told = alerts.is_told(&consultation.id);
-                (was_told, alerts.consider(consultation, &open.person), alerts.is_told(&consultation.id))
-            };
-            notices.extend(notice);
-            if was_told && !is_told {
-                self.surroundings.notifier.close(&consultation.id);
-            }
-        }
-        if let Some(alert) = Alert::for_all(&notices, self.now()) {
-            // Apart, because a desktop may take long to answer. That it shows nothing is told by the state; the
-            // window shows the alert all the same.
-            let inner = self.clone();
-            let objects: Vec<_> = notices.iter().map(|notice| notice.consultation_id.to_string()).collect();
-            tokio::spawn(async move {
-                let shown = inner.clone().show(alert).await;
-                let Ok(open) = inner.open() else { return };
-                let (outcome, reason) = match shown {
-                    Ok(()) => (Outcome::Success, None),
-                    Err(error) => (Outcome::Failed, Some(error.code.as_str().to_owned())),
-                };
-                let entry = open.entry("alert.show", inner.now());
-                inner.note(&open, NewEntry { objects, outcome, reason, ..entry }).await;
-            });
-        }
-        for notice in notices {
-            self.tell(ChangeNotice { alert: Some(notice), ..ChangeNotice::default() });
-        }
     }
 
     /// Fetches everything and stores it. The lists and today come first, so that they show before the rest has
@@ -353,10 +322,8 @@ impl Inner {
             outcome?;
         }
         self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
-        for gone in self.alerts().forget_all_but(consultations.iter().map(|consultation| &consultation.id)) {
-            self.surroundings.notifier.close(&gone);
-        }
-        self.alert_if_need_be(open, &consultations);
+        self.alert_gone_all_but(open, &consultations);
+        self.alert_if_need_be(open, &consultations).await;
         self.tell_consultations(mine);
         Ok(())
     }

@@ -3,15 +3,17 @@
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
 //! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
-//! `upkeep` looks after the files meanwhile. `ways` knows which keys there are, `keys` opens with them and looks after them.
+//! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
 
 mod acting;
+mod alerting;
 mod conversation;
 mod following;
 mod keeping;
 mod keys;
 mod opening;
 mod polling;
+mod reading;
 mod record;
 mod sending;
 mod upkeep;
@@ -22,7 +24,6 @@ pub use self::opening::directory_name;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
 
-use chatehr_audit::NewEntry;
 use chatehr_client::{Client, SignedIn};
 use chatehr_contract::{
     ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Policy, Session, Stage,
@@ -30,9 +31,12 @@ use chatehr_contract::{
 };
 use chatehr_seal::legacy::LegacySecret;
 use chatehr_vault::{Vault, VaultError, VaultKey, keyring::Keyring};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 
-use crate::{Alert, Alerts, Settings, SettingsError, Showing, Surroundings, report};
+use crate::{Settings, SettingsError, Surroundings, Watch, report};
 
 /// The clinician's side of the program. Cheap to clone; all clones are the same desk.
 #[derive(Clone)]
@@ -51,7 +55,9 @@ struct Inner {
     /// Absent when the settings cannot be used; the stage says why.
     workstation: Option<Workstation>,
     now: Mutex<Now>,
-    alerts: Mutex<Alerts>,
+    watch: Mutex<Watch>,
+    /// What is to be done about alerts has changed.
+    alerts: Notify,
     /// A person, or a change of circumstances, asks for another attempt at once.
     try_again: Notify,
     /// There is something to send.
@@ -109,6 +115,9 @@ struct Open {
     author: record::Author,
     looks: record::Looks,
     policy: Mutex<Policy>,
+    /// What goes to the desktop, in order: a repeat must not overtake what it repeats.
+    desktop: mpsc::UnboundedSender<alerting::Errand>,
+    receipts: reading::Receipts,
     /// For opening the files anew.
     session: Session,
     /// Where damage is told.
@@ -122,6 +131,9 @@ impl Open {
     }
 
     fn set_policy(&self, policy: Policy) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.set_alerting(&policy);
+        }
         *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
@@ -173,7 +185,8 @@ impl Desk {
                 surroundings,
                 workstation,
                 now: Mutex::new(now),
-                alerts: Mutex::new(Alerts::default()),
+                watch: Mutex::default(),
+                alerts: Notify::new(),
                 try_again: Notify::new(),
                 outbox: Notify::new(),
             }),
@@ -206,8 +219,8 @@ impl Inner {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alerts(&self) -> MutexGuard<'_, Alerts> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, notice: ChangeNotice) {
@@ -248,44 +261,5 @@ impl Inner {
             state.connection = connection;
         }
         self.tell_state();
-    }
-
-    /// Shows an alert on the desktop; remembers when the desktop shows none, so that the window can say so.
-    async fn show(self: Arc<Self>, alert: Alert) -> Result<(), ErrorReport> {
-        let weak = Arc::downgrade(&self);
-        let consultation = alert.consultation.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let clicked = Box::new(move || {
-            if let (Some(inner), Some(id)) = (weak.upgrade(), consultation) {
-                if let Ok(open) = inner.open() {
-                    let entry = open.entry("alert.open", inner.now());
-                    let entry = NewEntry { objects: vec![id.to_string()], ..entry };
-                    let noting = inner.clone();
-                    runtime.spawn(async move { noting.note(&open, entry).await });
-                }
-                inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
-            }
-        });
-        let showing = self.surroundings.notifier.show(alert, clicked);
-        self.heed(showing).await
-    }
-
-    /// Remembers what came of it, and tells the window when that is new.
-    async fn heed(&self, showing: Showing) -> Result<(), ErrorReport> {
-        let outcome = showing.await.map_err(|error| {
-            tracing::warn!(%error, "The desktop shows no notification.");
-            ErrorReport::new(ErrorCode::NoNotifications)
-        });
-        let problem = outcome.as_ref().err().cloned();
-        let changed = {
-            let mut state = self.state();
-            let changed = state.notifications != problem;
-            state.notifications = problem;
-            changed
-        };
-        if changed {
-            self.tell_state();
-        }
-        outcome
     }
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use chatehr_contract::{
-    Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Role, Session, Stage, WayIn,
+    Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Policy, Role, Session,
+    Stage, WayIn,
 };
 use chatehr_vault::{
     Vault,
@@ -21,6 +22,7 @@ use tokio::{task::JoinHandle, time};
 
 use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
+    reading::Receipts,
     record::{Author, Looks},
 };
 use crate::report;
@@ -183,6 +185,7 @@ impl Inner {
         let server = workstation.client_of_its_own().with_session(&session.token);
         let Files { vault, key, first } = files;
         let inner = Arc::downgrade(self);
+        let (desktop, errands) = tokio::sync::mpsc::unbounded_channel();
         let open = Arc::new(Open {
             person: person.clone(),
             vault,
@@ -192,9 +195,12 @@ impl Inner {
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
+            desktop,
+            receipts: Receipts::default(),
             session,
             inner,
         });
+        self.set_alerting(&Policy::default());
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
@@ -211,6 +217,8 @@ impl Inner {
             tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())),
             tokio::spawn(Inner::keep_sending(self.clone(), open.clone())),
             tokio::spawn(Inner::keep_up(self.clone(), open.clone())),
+            tokio::spawn(Inner::keep_alerting(self.clone(), open.clone())),
+            tokio::spawn(Inner::keep_showing(self.clone(), open.clone(), errands)),
         ];
         {
             let mut state = self.state();
@@ -316,7 +324,7 @@ impl Inner {
             blocked_key: None,
             tasks: Vec::new(),
         });
-        *self.alerts() = crate::Alerts::default();
+        self.forget_alerts();
         self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
     }
 

@@ -57,6 +57,7 @@ impl Inner {
         loop {
             if self.is_online() {
                 self.send_what_is_due(&open).await;
+                self.send_receipts(&open).await;
             }
             let _woken = time::timeout(LOOK_AGAIN, self.outbox.notified()).await;
         }

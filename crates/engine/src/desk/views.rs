@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use chatehr_contract::{
-    Action, Appointment, AppointmentPage, AppointmentRange, AppointmentRow, Consultation, ConsultationId,
-    ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
-    ConversationRequest, Delivery, ErrorCode, ErrorReport, HistoryLine, MessageBody, MessageKind,
-    MessageView, Patient, Person, PersonId, PersonLabel, Physician, ProgramState,
+    Acknowledgement, Action, Appointment, AppointmentPage, AppointmentRange, AppointmentRow, Consultation,
+    ConsultationId, ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus,
+    ConsultationView, Conversation, ConversationRequest, Delivery, ErrorCode, ErrorReport, EscalationState,
+    HistoryLine, MessageBody, MessageKind, MessageView, Patient, Person, PersonId, PersonLabel, Physician,
+    ProgramState,
 };
 use chatehr_vault::{ListQuery, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
 
 use super::{Desk, Open};
-use crate::{alert::wants_answer_from, unseal::Unsealed};
+use crate::{
+    alert::{may_acknowledge, wants_answer_from},
+    unseal::Unsealed,
+};
 
 /// Characters of the patient's words that a row shows; a row is one line.
 const SUMMARY_CHARS: usize = 160;
@@ -117,12 +121,21 @@ impl Desk {
         let limit = request.limit.clamp(1, MOST_ROWS);
         let (now, looker) = (self.inner.now(), open.clone());
         let read = open.vault(move |vault| {
-            let patient = vault.consultation(&request.id)?.map(|consultation| consultation.patient_id);
-            looker.look(vault, "message.list", request.id.as_str(), patient.as_ref(), now)?;
-            conversation(vault, &me, request.id, limit)
+            let consultation = vault.consultation(&request.id)?;
+            let patient = consultation.as_ref().map(|consultation| &consultation.patient_id);
+            looker.look(vault, "message.list", request.id.as_str(), patient, now)?;
+            Ok((conversation(vault, &me, request.id, limit)?, consultation))
         });
-        let (conversation, newly_read) = read.await?;
+        let ((conversation, newly_read), consultation) = read.await?;
+        if let Some(consultation) = consultation {
+            self.inner.alert_seen(&open, &consultation);
+        }
         if newly_read {
+            let latest = conversation.messages.iter().rev().find_map(|message| message.id.clone());
+            if let Some(latest) = latest {
+                open.receipts.owe(conversation.consultation_id.clone(), latest);
+                self.inner.outbox.notify_one();
+            }
             self.inner.tell(chatehr_contract::ChangeNotice {
                 state: true,
                 lists: true,
@@ -159,7 +172,8 @@ fn actions(consultation: &Consultation, person: &Person) -> Vec<Action> {
     let mine = consultation.physician_id.as_ref() == Some(&person.id);
     match consultation.status {
         ConsultationStatus::Pending if wants_answer_from(consultation, person) => {
-            vec![Action::Decline, Action::Accept]
+            let acknowledge = may_acknowledge(consultation, person).then_some(Action::Acknowledge);
+            [Some(Action::Decline), acknowledge, Some(Action::Accept)].into_iter().flatten().collect()
         }
         ConsultationStatus::Assigned if mine => vec![Action::Decline, Action::Start],
         ConsultationStatus::InProgress if mine => vec![Action::Complete],
@@ -184,6 +198,15 @@ fn consultation_view(
         let actor = entry.actor_id.as_ref().map(label).transpose()?;
         history.push(HistoryLine { entry: entry.clone(), actor });
     }
+    let acknowledged = consultation
+        .escalation()
+        .filter(|_| consultation.status == ConsultationStatus::Pending)
+        .filter(|escalation| escalation.state == EscalationState::Acknowledged)
+        .and_then(|escalation| escalation.acknowledged_by.zip(escalation.acknowledged_at));
+    let acknowledged = match acknowledged {
+        Some((by, at)) => Some(Acknowledgement { mine: by == person.id, by: label(&by)?, at }),
+        None => None,
+    };
     let mut earlier = vault.consultations_of_patient(&consultation.patient_id, 20)?;
     earlier.retain(|other| other.id != consultation.id);
     let appointments = vault.appointments_of_patient(&consultation.patient_id)?;
@@ -192,6 +215,7 @@ fn consultation_view(
         description: consultation.description.clone(),
         physician: consultation.physician_id.as_ref().map(label).transpose()?,
         mine: consultation.physician_id.as_ref() == Some(&person.id),
+        acknowledged,
         history,
         actions: actions(&consultation, person),
         may_write: may_write(&consultation, person),

@@ -9,17 +9,23 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chatehr_contract::*;
 use chatehr_engine::{
-    Alert, Clock, Desk, Kiosk, Notifier, NotifyError, Random, Settings, Showing, Surroundings,
+    Alert, Clock, Desk, Kiosk, Notifier, NotifyError, OnResponse, Random, Response, Settings, Showing, Shown,
+    Surroundings,
 };
 use chatehr_server::{Config, Running, start as start_server};
+use chatehr_vault::{Vault, keyring};
 use tempfile::TempDir;
 
 pub const OKAFOR: &str = "482913";
@@ -58,28 +64,55 @@ impl Random for RealRandom {
 #[derive(Clone, Default)]
 pub struct Desktop {
     pub shown: Arc<Mutex<Vec<Alert>>>,
-    pub closed: Arc<Mutex<Vec<ConsultationId>>>,
-    pub broken: bool,
+    pub closed: Arc<Mutex<Vec<u64>>>,
+    /// What waits for a person to do something with each notification.
+    pub responses: Arc<Mutex<BTreeMap<u64, OnResponse>>>,
+    pub broken: Arc<AtomicBool>,
     /// The workstation's clock is so many days on.
     pub days_on: i64,
 }
 
-impl Notifier for Desktop {
-    fn show(&self, alert: Alert, _clicked: Box<dyn FnOnce() + Send>) -> Showing {
-        let outcome =
-            if self.broken { Err(NotifyError("no service on this bus".to_owned())) } else { Ok(()) };
-        self.shown.lock().unwrap().push(alert);
+impl Desktop {
+    fn outcome(&self) -> Showing {
+        let outcome = if self.broken.load(Ordering::SeqCst) {
+            Err(NotifyError("no service on this bus".to_owned()))
+        } else {
+            Ok(Shown { sounds: true })
+        };
         Box::pin(std::future::ready(outcome))
+    }
+
+    /// Does what a person would do with the notification of this consultation.
+    pub fn respond(&self, consultation: &ConsultationId, response: Response) {
+        let number = {
+            let shown = self.shown.lock().unwrap();
+            shown.iter().rev().find(|alert| alert.consultation.as_ref() == Some(consultation)).unwrap().number
+        };
+        let respond = self.responses.lock().unwrap().remove(&number).unwrap();
+        respond(response);
+    }
+
+    /// Whether the notification of this consultation has been taken away again.
+    pub fn has_closed(&self, consultation: &ConsultationId) -> bool {
+        let (shown, closed) = (self.shown.lock().unwrap(), self.closed.lock().unwrap());
+        let about = |alert: &&Alert| alert.consultation.as_ref() == Some(consultation);
+        shown.iter().filter(about).any(|alert| closed.contains(&alert.number))
+    }
+}
+
+impl Notifier for Desktop {
+    fn show(&self, alert: Alert, respond: OnResponse) -> Showing {
+        self.responses.lock().unwrap().insert(alert.number, respond);
+        self.shown.lock().unwrap().push(alert);
+        self.outcome()
     }
 
     fn ready(&self) -> Showing {
-        let outcome =
-            if self.broken { Err(NotifyError("no service on this bus".to_owned())) } else { Ok(()) };
-        Box::pin(std::future::ready(outcome))
+        self.outcome()
     }
 
-    fn close(&self, consultation: &ConsultationId) {
-        self.closed.lock().unwrap().push(consultation.clone());
+    fn close(&self, number: u64) {
+        self.closed.lock().unwrap().push(number);
     }
 }
 
@@ -171,6 +204,25 @@ pub fn kiosk(settings: Settings) -> Kiosk {
     Kiosk::new(Ok(settings), surroundings(Desktop::default(), Arc::default()))
 }
 
+/// The files of the one person who has worked here, once the desk has closed them.
+pub async fn files(bench: Bench, settings: &Settings) -> Vault {
+    bench.desk.close().await;
+    drop(bench);
+    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
+    assert_eq!(people.len(), 1);
+    let dir = people.into_iter().next().unwrap().unwrap().path();
+    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+    let ring = keyring::Keyring::new(&settings.keyring_service);
+    let key = keyring::load_or_create_key(&ring, &entry, &dir, [0; 32], Timestamp::from_millis(0)).unwrap();
+    for _ in 0..100 {
+        match Vault::open(&dir, &key) {
+            Ok(vault) => return vault,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    panic!("the desk does not let go of its files");
+}
+
 /// A server with the demonstration clinic, whose store outlives it.
 pub struct Clinic {
     pub running: Option<Running>,
@@ -238,6 +290,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         data_dir: data.to_owned(),
         workstation: "desk-1".to_owned(),
         backup_dir: Some(data.to_owned()),
+        alerts: AlertPolicy::default(),
         // One namespace for each directory, so that tests never share a key.
         keyring_service: format!("chatehr-test-{}", data.display()),
     }

@@ -18,9 +18,10 @@ fn verifies(answer: &Value) -> bool {
 
 #[tokio::test]
 async fn the_policy_is_the_clinics_and_signed() {
-    let policy =
-        Policy::parse(r#"{"lockAfterSeconds": 60, "mayExport": [], "alerts": {"emergency": "sound"}}"#)
-            .unwrap();
+    let policy = Policy::parse(
+        r#"{"lockAfterSeconds": 60, "mayExport": [], "alerts": {"emergency": {"repeatSeconds": 20}}}"#,
+    )
+    .unwrap();
     let clinic = Clinic::standalone(|config| config.policy = policy).await;
     let marta = clinic.sign_in(MARTA).await;
     let mut answer = marta.get("/policy").await.json;
@@ -29,7 +30,10 @@ async fn the_policy_is_the_clinics_and_signed() {
     let signed: Value = serde_json::from_str(answer["signed"].as_str().unwrap()).unwrap();
     assert_eq!(signed, answer["policy"], "what is shown is what is signed");
     assert_eq!((&signed["lockAfterSeconds"], &signed["keepAuditDays"]), (&json!(60), &json!(2555)));
-    assert_eq!((&signed["mayExport"], &signed["alerts"]["emergency"]), (&json!([]), &json!("sound")));
+    assert_eq!(
+        (&signed["mayExport"], &signed["alerts"]["emergency"]["repeatSeconds"]),
+        (&json!([]), &json!(20))
+    );
     let text = answer["signed"].as_str().unwrap().replace(":60,", ":61,");
     answer["signed"] = json!(text);
     assert!(!verifies(&answer), "a changed policy is found out");

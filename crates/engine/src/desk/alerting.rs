@@ -1,0 +1,274 @@
+//! Does what the watch over unanswered requests asks for: on the desktop, in the window, on record.
+//!
+//! Promises: the window is told at once, whatever the desktop takes to answer; what goes to the desktop keeps its order; a
+//! desktop that shows nothing is named, replaced by the window's own sound, and found again; between two alerts nothing
+//! runs. Each alert that was shown, repeated, opened or not shown is on record, by ids.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chatehr_audit::{NewEntry, Outcome};
+use chatehr_contract::{
+    AlertPolicy, AlertPrivacy, Alerting, ChangeNotice, Consultation, ConsultationId, ErrorCode, ErrorReport,
+    Policy,
+};
+use tokio::{sync::mpsc, time};
+
+use super::{Desk, Inner, Open};
+use crate::{
+    Alert, Effect, Moment, Notification, Occasion, OnResponse, Response, Showing, Shown, Watch, alert,
+};
+
+/// The longest sleep: a workstation that was suspended, or whose clock was set, is noticed by then.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Something to do on the desktop.
+#[derive(Debug)]
+pub(super) enum Errand {
+    Show(Notification),
+    Close(u64),
+    Probe,
+}
+
+impl Desk {
+    /// Shows a test notification.
+    ///
+    /// # Errors
+    /// The desktop shows none.
+    pub async fn test_alert(&self) -> Result<(), ErrorReport> {
+        let alert = Alert::test();
+        let showing = self.inner.surroundings.notifier.show(alert, Box::new(|_| ()));
+        let shown = self.inner.heed(showing).await;
+        if !shown.as_ref().is_ok_and(|shown| shown.sounds) {
+            self.inner.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
+        }
+        shown.map(drop)
+    }
+}
+
+impl Inner {
+    fn moment(&self) -> Moment {
+        let at = self.now();
+        Moment { at, ahead_of_utc: self.surroundings.clock.ahead_of_utc(at) }
+    }
+
+    /// Goes by the clinic's rules, and this workstation's own wishes.
+    pub(super) fn set_alerting(&self, policy: &Policy) {
+        let workstation = self.workstation.as_ref().map(|workstation| workstation.settings.alerts.clone());
+        let alerting = Alerting {
+            clinic: AlertPolicy::read(&policy.alerts),
+            workstation: workstation.unwrap_or_default(),
+        };
+        self.watch().set_alerting(alerting, self.moment());
+        self.alerts.notify_one();
+    }
+
+    /// Nobody is signed in any more: nothing of theirs stays on the screen.
+    pub(super) fn forget_alerts(&self) {
+        for number in self.watch().forget() {
+            self.surroundings.notifier.close(number);
+        }
+    }
+
+    /// Tells what each of these asks of this person now, together.
+    pub(super) async fn alert_if_need_be(&self, open: &Open, consultations: &[Consultation]) {
+        let mut told: Vec<_> = consultations
+            .iter()
+            .map(|consultation| (consultation.id.clone(), alert::claim(consultation, &open.person)))
+            .collect();
+        if self.alerts_name_patients() && told.iter().any(|(_, claim)| claim.is_some()) {
+            let asked: Vec<_> = consultations.iter().map(|one| one.patient_id.clone()).collect();
+            let patients = open.vault(move |vault| vault.patients(&asked)).await.unwrap_or_default();
+            let initials: BTreeMap<_, _> =
+                patients.into_iter().map(|patient| (patient.id, alert::initials(&patient.name))).collect();
+            for ((_, claim), consultation) in told.iter_mut().zip(consultations) {
+                if let Some(claim) = claim {
+                    claim.initials = initials.get(&consultation.patient_id).cloned().flatten();
+                }
+            }
+        }
+        self.attend(open, |watch, now| watch.tell(told, now));
+    }
+
+    /// Whether a notification waits for the patient's name to be known.
+    pub(super) fn alerts_name_patients(&self) -> bool {
+        self.watch().alerting().privacy() == AlertPrivacy::Initials
+    }
+
+    /// It left this person's view.
+    pub(super) fn alert_gone(&self, open: &Open, id: &ConsultationId) {
+        self.attend(open, |watch, now| watch.gone(id, now));
+    }
+
+    /// Nothing but these is in this person's view.
+    pub(super) fn alert_gone_all_but(&self, open: &Open, known: &[Consultation]) {
+        let known = known.iter().map(|consultation| &consultation.id);
+        self.attend(open, |watch, now| watch.gone_all_but(known, now));
+    }
+
+    /// This person has it before their eyes, here or on another workstation.
+    pub(super) fn alert_seen(&self, open: &Open, consultation: &Consultation) {
+        let is_answer = alert::has_been_answered_by_reading(consultation, &open.person);
+        self.attend(open, |watch, now| watch.seen(&consultation.id, is_answer, now));
+    }
+
+    fn attend(&self, open: &Open, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
+        self.carry_out(open, ask);
+        self.alerts.notify_one();
+    }
+
+    /// Under the watch's lock to the end, so that nothing overtakes what was decided before it. None of it waits.
+    fn carry_out(&self, open: &Open, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
+        let now = self.moment();
+        let mut watch = self.watch();
+        let mut answered = Vec::new();
+        for effect in ask(&mut watch, now) {
+            let errand = match effect {
+                Effect::Show(notification) => Errand::Show(notification),
+                Effect::Close(number) => Errand::Close(number),
+                Effect::Probe => Errand::Probe,
+                Effect::Banner(notice) => {
+                    self.tell(ChangeNotice { alert: Some(notice), ..ChangeNotice::default() });
+                    continue;
+                }
+                Effect::Answered(id) => {
+                    answered.push(id);
+                    continue;
+                }
+                Effect::Sound => {
+                    self.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
+                    continue;
+                }
+                Effect::Front => {
+                    self.tell(ChangeNotice { front: true, ..ChangeNotice::default() });
+                    continue;
+                }
+            };
+            if open.desktop.send(errand).is_err() {
+                tracing::debug!("The desk closes; nothing more is shown.");
+            }
+        }
+        if !answered.is_empty() {
+            self.tell(ChangeNotice { answered, ..ChangeNotice::default() });
+        }
+    }
+
+    /// Runs as long as the desk is open: sleeps until something is due.
+    pub(super) async fn keep_alerting(self: Arc<Self>, open: Arc<Open>) {
+        loop {
+            let wake = self.watch().wake();
+            let sleep = wake.map_or(LONGEST_SLEEP, |at| {
+                let left = at.millis().saturating_sub(self.now().millis()).max(0);
+                Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(LONGEST_SLEEP)
+            });
+            let _woken = time::timeout(sleep, self.alerts.notified()).await;
+            self.carry_out(&open, Watch::tick);
+        }
+    }
+
+    /// Runs as long as the desk is open: does on the desktop what is to be done there, one after the other.
+    pub(super) async fn keep_showing(
+        self: Arc<Self>,
+        open: Arc<Open>,
+        mut errands: mpsc::UnboundedReceiver<Errand>,
+    ) {
+        // Said before it matters: a person who relies on notifications must know that there are none.
+        let (inner, probed) = (self.clone(), open.clone());
+        tokio::spawn(async move { inner.probe(&probed).await });
+        while let Some(errand) = errands.recv().await {
+            match errand {
+                Errand::Show(notification) => self.show(&open, notification).await,
+                Errand::Close(number) => self.surroundings.notifier.close(number),
+                Errand::Probe => self.probe(&open).await,
+            }
+        }
+    }
+
+    async fn probe(&self, open: &Open) {
+        let shows = self.heed(self.surroundings.notifier.ready()).await.is_ok();
+        self.attend(open, |watch, now| {
+            // Asks again by itself until there is somebody to show it.
+            if shows { watch.returned(now) } else { watch.failed(Alert::test().number, false, now) }
+        });
+    }
+
+    async fn show(self: &Arc<Self>, open: &Arc<Open>, notification: Notification) {
+        let Notification { alert, consultations, occasion } = notification;
+        let (number, loud) = (alert.number, alert.sound);
+        let respond = self.on_response(open, &alert);
+        let outcome = self.heed(self.surroundings.notifier.show(alert, respond)).await;
+        let objects: Vec<_> = consultations.iter().map(ToString::to_string).collect();
+        let entry = match (&outcome, occasion) {
+            (Ok(_), Occasion::Corrected) => None,
+            (Ok(_), Occasion::New) => Some(open.entry("alert.show", self.now())),
+            (Ok(_), Occasion::Again) => Some(open.entry("alert.repeat", self.now())),
+            (Err(error), _) => {
+                let reason = Some(error.code.as_str().to_owned());
+                let entry = open.entry("alert.fail", self.now());
+                Some(NewEntry { outcome: Outcome::Failed, reason, ..entry })
+            }
+        };
+        match outcome {
+            Ok(shown) => {
+                self.watch().shown();
+                if loud && !shown.sounds {
+                    self.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
+                }
+            }
+            Err(_) => self.attend(open, |watch, now| watch.failed(number, loud, now)),
+        }
+        if let Some(entry) = entry {
+            // Apart, because the next alert does not wait for the disk.
+            let (inner, open) = (self.clone(), open.clone());
+            tokio::spawn(async move { inner.note(&open, NewEntry { objects, ..entry }).await });
+        }
+    }
+
+    fn on_response(self: &Arc<Self>, open: &Arc<Open>, alert: &Alert) -> OnResponse {
+        let (weak, open) = (Arc::downgrade(self), Arc::downgrade(open));
+        let (number, consultation) = (alert.number, alert.consultation.clone());
+        let runtime = tokio::runtime::Handle::current();
+        Box::new(move |response| {
+            let (Some(inner), Some(open), Some(id)) = (weak.upgrade(), open.upgrade(), consultation) else {
+                return;
+            };
+            inner.watch().closed(number);
+            match response {
+                Response::Closed => {}
+                Response::Opened => {
+                    let entry = open.entry("alert.open", inner.now());
+                    let entry = NewEntry { objects: vec![id.to_string()], ..entry };
+                    inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
+                    runtime.spawn(async move { inner.note(&open, entry).await });
+                }
+                Response::Acknowledged => {
+                    runtime.spawn(async move {
+                        if let Err(error) = inner.acknowledge(&id).await {
+                            tracing::warn!(code = error.code.as_str(), "It could not be acknowledged.");
+                            // The window says why, where the same can be tried again.
+                            inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
+                        }
+                    });
+                }
+            }
+        })
+    }
+
+    /// Remembers whether the desktop shows notifications, and tells the window when that is new.
+    async fn heed(&self, showing: Showing) -> Result<Shown, ErrorReport> {
+        let outcome = showing.await.map_err(|error| {
+            tracing::warn!(%error, "The desktop shows no notification.");
+            ErrorReport::new(ErrorCode::NoNotifications)
+        });
+        let problem = outcome.as_ref().err().cloned();
+        let changed = {
+            let mut state = self.state();
+            let changed = state.notifications != problem;
+            state.notifications = problem;
+            changed
+        };
+        if changed {
+            self.tell_state();
+        }
+        outcome
+    }
+}
