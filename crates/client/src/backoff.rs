@@ -7,6 +7,9 @@ use std::time::Duration;
 const BASE: Duration = Duration::from_millis(500);
 /// The longest window.
 const CAP: Duration = Duration::from_secs(30);
+/// The longest window where nothing answers at all: such an attempt costs the server nothing, and what is urgent must not
+/// wait when the network is back.
+const NEAR: Duration = Duration::from_secs(4);
 /// What a server may ask for at most: an urgent request must not wait on a mistyped number.
 const MAX_ASKED: Duration = Duration::from_secs(300);
 
@@ -35,12 +38,18 @@ impl Backoff {
 
     /// After a failure that time may heal.
     pub(crate) fn after_transient(&mut self, asked: Option<Duration>) -> Duration {
-        let window = BASE.saturating_mul(1u32.checked_shl(self.attempt).unwrap_or(u32::MAX)).min(CAP);
+        self.drawn(CAP).max(asked.unwrap_or_default().min(MAX_ASKED))
+    }
+
+    /// After a connection that was not made or broke.
+    pub(crate) fn after_unreachable(&mut self) -> Duration {
+        self.drawn(NEAR)
+    }
+
+    fn drawn(&mut self, longest: Duration) -> Duration {
+        let window = BASE.saturating_mul(1u32.checked_shl(self.attempt).unwrap_or(u32::MAX)).min(longest);
         self.attempt = self.attempt.saturating_add(1).min(16);
-        self.floor
-            .saturating_add(self.random.up_to(window))
-            .min(CAP)
-            .max(asked.unwrap_or_default().min(MAX_ASKED))
+        self.floor.saturating_add(self.random.up_to(window)).min(CAP)
     }
 
     /// After a failure that only a person heals: seldom enough to be no burden, often enough to notice.
@@ -83,6 +92,14 @@ mod tests {
             }
             backoff.reset();
             prop_assert!(backoff.after_transient(None) <= BASE);
+        }
+
+        #[test]
+        fn where_nothing_answers_it_is_tried_again_within_seconds_for_good(seed: u64) {
+            let mut backoff = Backoff::new(seed);
+            for _ in 0..40 {
+                prop_assert!(backoff.after_unreachable() <= NEAR);
+            }
         }
 
         #[test]

@@ -38,7 +38,8 @@ use crate::{
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
+    http: Mutex<reqwest::Client>,
+    connect_timeout: Duration,
     base: Url,
     api_key: Option<HeaderValue>,
     timeout: Duration,
@@ -81,30 +82,10 @@ impl Client {
         if [config.timeout, config.connect_timeout, config.idle_timeout].contains(&Duration::ZERO) {
             return Err(ConfigError::Timeout);
         }
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("chatehr-desktop/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            // A connection of HTTP/2 that is dead at the other end would be taken for every new attempt, the event
-            // stream's too, until TCP gives up on it, which can be a quarter of an hour.
-            .http2_keep_alive_interval(config.idle_timeout / 3)
-            .http2_keep_alive_timeout(config.idle_timeout / 3)
-            .http2_keep_alive_while_idle(true);
-        if config::is_loopback(&base) {
-            // A proxy from the environment would carry what was meant to stay on this machine, and so would a
-            // name server that knows its own localhost.
-            http = http.no_proxy().resolve_to_addrs(
-                "localhost",
-                &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))],
-            );
-        }
-        if base.scheme() == "https" {
-            http = http.https_only(true);
-        }
+        let http = connections(&base, config.connect_timeout, config.idle_timeout)?;
         Ok(Self(Arc::new(Inner {
-            http: http.build().map_err(|error| ConfigError::Tls(error.without_url()))?,
+            http: Mutex::new(http),
+            connect_timeout: config.connect_timeout,
             base,
             api_key,
             timeout: config.timeout,
@@ -130,6 +111,15 @@ impl Client {
     /// Ends the time that a failing server is given: a person asked. One request goes out and decides for the others.
     pub fn retry_now(&self) {
         self.breaker().retry_now(Instant::now());
+    }
+
+    /// Makes a new connection for whatever is asked next. For when those that stand may be dead and nobody would say so:
+    /// the workstation has slept, or an answer did not come. What is under way keeps its own.
+    pub fn forget_connections(&self) {
+        // It could be made once, so it can be made again; otherwise those that stand are better than none.
+        if let Ok(fresh) = connections(&self.0.base, self.0.connect_timeout, self.0.idle_timeout) {
+            *self.0.http.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
     }
 
     /// How far the server's clock is ahead of this workstation's, by the last few answers. None before the first, and
@@ -186,7 +176,8 @@ impl Client {
     /// A request without any credential.
     pub(crate) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
         let url = exchange::address(&self.0.base, segments)?;
-        Ok(self.0.http.request(method, url).header(ACCEPT, "application/json"))
+        let http = self.0.http.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(http.request(method, url).header(ACCEPT, "application/json"))
     }
 
     /// Sends once the server is known to be ChatEHR, and reads the answer.
@@ -264,6 +255,9 @@ impl Client {
         if let ClientError::Unreachable(_) | ClientError::NotChatEhr { .. } = error {
             self.0.identified.store(false, Ordering::Relaxed);
         }
+        if *error == ClientError::Timeout {
+            self.forget_connections();
+        }
         result
     }
 
@@ -273,6 +267,33 @@ impl Client {
             None => request,
         }
     }
+}
+
+/// Connections to this server, none made yet.
+fn connections(base: &Url, connect: Duration, idle: Duration) -> Result<reqwest::Client, ConfigError> {
+    let mut http = reqwest::Client::builder()
+        .user_agent(concat!("chatehr-desktop/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(connect)
+        .pool_idle_timeout(Duration::from_secs(30))
+        // A connection of HTTP/2 that is dead at the other end would be taken for every new attempt, the event
+        // stream's too, until TCP gives up on it, which can be a quarter of an hour.
+        .http2_keep_alive_interval(idle / 3)
+        .http2_keep_alive_timeout(idle / 3)
+        .http2_keep_alive_while_idle(true);
+    if config::is_loopback(base) {
+        // A proxy from the environment would carry what was meant to stay on this machine, and so would a
+        // name server that knows its own localhost.
+        http = http.no_proxy().resolve_to_addrs(
+            "localhost",
+            &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))],
+        );
+    }
+    if base.scheme() == "https" {
+        http = http.https_only(true);
+    }
+    http.build().map_err(|error| ConfigError::Tls(error.without_url()))
 }
 
 /// Settles its pass when it ends, and also when it is dropped half-way.

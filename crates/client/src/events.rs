@@ -26,6 +26,10 @@ use crate::{
 /// A connection that stood this long has lived: its end counts as a first failure.
 const LIVED: Duration = Duration::from_secs(5);
 
+/// An attempt that has had no answer for so long gets another beside it, made anew as often: the first may hang in a
+/// connection that is dead, or the server may be slow, and nobody can tell which.
+const SPARE: Duration = Duration::from_secs(4);
+
 /// Server-sent events with reconnection.
 pub struct EventStream {
     wire: Box<dyn Wire>,
@@ -59,16 +63,17 @@ pub enum StreamItem {
     SignedOut,
 }
 
+type Attempt = BoxFuture<'static, Result<Bytes, ClientError>>;
 type Bytes = BoxStream<'static, Result<Vec<u8>, ClientError>>;
 
 /// Where the bytes come from.
 trait Wire: Send + Sync {
-    fn connect(&self, last_event_id: &str) -> BoxFuture<'static, Result<Bytes, ClientError>>;
+    fn connect(&self, last_event_id: &str) -> Attempt;
 }
 
 enum State {
     Waiting { until: Instant },
-    Connecting { attempt: BoxFuture<'static, Result<Bytes, ClientError>>, until: Instant },
+    Connecting { attempt: Attempt, spare: Option<Attempt>, spare_at: Instant, until: Instant },
     Open { bytes: Bytes, parser: Parser, since: Instant, last_byte: Instant },
     Ended,
 }
@@ -114,13 +119,27 @@ impl EventStream {
                 State::Ended => return StreamItem::SignedOut,
                 State::Waiting { until } => {
                     sleep_until(*until).await;
+                    let now = Instant::now();
                     self.state = State::Connecting {
                         attempt: self.wire.connect(&self.last_event_id),
-                        until: later(Instant::now(), self.idle),
+                        spare: None,
+                        spare_at: later(now, SPARE),
+                        until: later(now, self.idle),
                     };
                 }
-                State::Connecting { attempt, until } => {
-                    match timeout_at(*until, attempt).await.unwrap_or(Err(ClientError::Timeout)) {
+                State::Connecting { attempt, spare, spare_at, until } => {
+                    let answer = tokio::select! {
+                        biased;
+                        answer = attempt => answer,
+                        answer = of(spare) => answer,
+                        () = sleep_until(*until) => Err(ClientError::Timeout),
+                        () = sleep_until(*spare_at) => {
+                            *spare = Some(self.wire.connect(&self.last_event_id));
+                            *spare_at = later(*spare_at, SPARE);
+                            continue;
+                        }
+                    };
+                    match answer {
                         Ok(bytes) => self.begin(bytes),
                         Err(error) => self.end(error),
                     }
@@ -179,10 +198,12 @@ impl EventStream {
         if matches!(self.state, State::Open { since, .. } if since.elapsed() >= LIVED) {
             self.backoff.reset();
         }
-        let retry_in = if error.is_transient() {
-            self.backoff.after_transient(error.retry_after())
-        } else {
-            self.backoff.after_permanent()
+        let opened = matches!(self.state, State::Open { .. });
+        let retry_in = match &error {
+            // A server that accepts and hangs up is there, and has its reasons.
+            ClientError::Unreachable(_) if !opened => self.backoff.after_unreachable(),
+            error if error.is_transient() => self.backoff.after_transient(error.retry_after()),
+            _ => self.backoff.after_permanent(),
         };
         self.state = State::Waiting { until: later(Instant::now(), retry_in) };
         self.ready.push_back(StreamItem::Disconnected { error, retry_in });
@@ -196,7 +217,7 @@ impl fmt::Debug for EventStream {
 }
 
 impl Wire for SignedIn {
-    fn connect(&self, last_event_id: &str) -> BoxFuture<'static, Result<Bytes, ClientError>> {
+    fn connect(&self, last_event_id: &str) -> Attempt {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -215,6 +236,14 @@ impl Wire for SignedIn {
             Ok(bytes.map(|chunk| chunk.map(Vec::from).map_err(exchange::transport)).boxed())
         }
         .boxed()
+    }
+}
+
+/// Never ends where there is none.
+async fn of(spare: &mut Option<Attempt>) -> Result<Bytes, ClientError> {
+    match spare {
+        Some(spare) => spare.await,
+        None => std::future::pending().await,
     }
 }
 

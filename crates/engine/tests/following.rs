@@ -9,67 +9,12 @@
 
 mod support;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use chatehr_contract::*;
+use chatehr_network::Network;
 use chatehr_seal::{Binding, MessageKey};
-use support::{Bench, Clinic, MARTA, OKAFOR, keyring_is_here, settings};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
-
-/// A way to the server that notes the first line of each request and how much came back.
-#[derive(Clone)]
-struct Way {
-    url: String,
-    server: Arc<Mutex<std::net::SocketAddr>>,
-    seen: Arc<Mutex<(Vec<String>, usize)>>,
-}
-
-impl Way {
-    async fn to(server: std::net::SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let way = Self { url, server: Arc::new(Mutex::new(server)), seen: Arc::default() };
-        let (server, seen) = (way.server.clone(), way.seen.clone());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (mut from, mut to) = client.into_split();
-                let server = *server.lock().unwrap();
-                let (mut back, mut on) = TcpStream::connect(server).await.unwrap().into_split();
-                let (asked, came) = (seen.clone(), seen.clone());
-                tokio::spawn(async move {
-                    let mut bytes = vec![0; 64 * 1024];
-                    while let Ok(read @ 1..) = from.read(&mut bytes).await {
-                        let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
-                        asked
-                            .lock()
-                            .unwrap()
-                            .0
-                            .extend(text.lines().filter(|l| l.contains(" HTTP/1.1")).map(str::to_owned));
-                        on.write_all(&bytes[..read]).await.unwrap();
-                    }
-                });
-                tokio::spawn(async move {
-                    let mut bytes = vec![0; 64 * 1024];
-                    while let Ok(read @ 1..) = back.read(&mut bytes).await {
-                        came.lock().unwrap().1 += read;
-                        to.write_all(&bytes[..read]).await.unwrap_or_default();
-                    }
-                });
-            }
-        });
-        way
-    }
-
-    fn take(&self) -> (Vec<String>, usize) {
-        std::mem::take(&mut *self.seen.lock().unwrap())
-    }
-}
+use support::{Bench, Clinic, MARTA, OKAFOR, keyring_is_here, settings, url};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
@@ -77,9 +22,9 @@ async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
         return;
     }
     let clinic = Clinic::open().await;
-    let way = Way::to(clinic.address).await;
+    let way = Network::to(clinic.address, 1).await.unwrap();
     let data = tempfile::TempDir::new().unwrap();
-    let bench = Bench::signed_in(settings(&way.url, data.path()), OKAFOR).await;
+    let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
     // The first event gives the place from which on changes are asked for.
     let first = clinic.request(Urgency::Routine, "a cough").await;
     bench.until_known(&first.id).await;
@@ -89,10 +34,10 @@ async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
     let second = clinic.request(Urgency::Routine, "a sore throat").await;
     bench.until_known(&second.id).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let (asked, came) = way.take();
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    assert!(asked[0].starts_with("GET /v1/changes?"), "{asked:?}");
-    assert!(came <= 2048, "{came} bytes");
+    let traffic = way.take();
+    assert_eq!(traffic.requests.len(), 1, "{traffic:?}");
+    assert!(traffic.requests[0].starts_with("GET /v1/changes?"), "{traffic:?}");
+    assert!(traffic.answered <= 2048, "{traffic:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,9 +89,9 @@ async fn a_place_that_the_server_does_not_know_any_more_is_answered_by_fetching_
         return;
     }
     let clinic = Clinic::open().await;
-    let way = Way::to(clinic.address).await;
+    let way = Network::to(clinic.address, 1).await.unwrap();
     let data = tempfile::TempDir::new().unwrap();
-    let bench = Bench::signed_in(settings(&way.url, data.path()), OKAFOR).await;
+    let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
     let first = clinic.request(Urgency::Routine, "a cough").await;
     bench.until_known(&first.id).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -156,8 +101,9 @@ async fn a_place_that_the_server_does_not_know_any_more_is_answered_by_fetching_
     // The server behind the address begins anew, as from a backup: it never gave this place.
     let other = Clinic::open().await;
     let there = other.request(Urgency::Routine, "a sore throat").await;
-    *way.server.lock().unwrap() = other.address;
-    let bench = Bench::signed_in(settings(&way.url, data.path()), OKAFOR).await;
+    way.lead_to(other.address);
+    way.cut_all();
+    let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
     bench.until_known(&there.id).await;
     assert!(bench.desk.consultation(&first.id).await.is_err(), "what it does not have goes");
 }

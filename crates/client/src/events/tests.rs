@@ -285,3 +285,34 @@ async fn a_stream_made_early_and_asked_late_has_its_full_time() {
     expect_connected(&mut events).await;
     expect_event(&mut events, "1").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_hangs_is_bypassed_within_seconds_and_a_slow_one_still_counts() {
+    /// The first attempt is answered after so long, all others at once from this moment on.
+    struct Hung {
+        first: Mutex<Option<Duration>>,
+        heals: Instant,
+    }
+    impl Wire for Hung {
+        fn connect(&self, _: &str) -> BoxFuture<'static, Result<Bytes, ClientError>> {
+            let wait = match self.first.lock().unwrap().take() {
+                Some(wait) => wait,
+                None if Instant::now() >= self.heals => Duration::ZERO,
+                None => IDLE * 2,
+            };
+            async move {
+                sleep(wait).await;
+                Ok(stream::pending().boxed())
+            }
+            .boxed()
+        }
+    }
+    for (first, heals, longest) in [(IDLE * 2, 11, 16), (Duration::from_secs(9), 60, 9)] {
+        let began = Instant::now();
+        let wire = Hung { first: Mutex::new(Some(first)), heals: began + Duration::from_secs(heals) };
+        let mut events = EventStream::over(Box::new(wire), None, IDLE, 1);
+        assert!(matches!(events.next().await, StreamItem::Connected));
+        let took = began.elapsed();
+        assert!(took <= Duration::from_secs(longest), "{took:?}");
+    }
+}

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::string_slice
 )]
@@ -14,6 +15,7 @@ mod failing;
 mod following;
 mod identity;
 mod listening;
+mod network;
 mod rules;
 mod transport;
 

@@ -28,6 +28,14 @@ const APPOINTMENT_DAYS: i64 = 31;
 const AT_ONCE: usize = 4;
 /// The longest wait between two attempts to reach the server.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest where nothing answers at all: the network may be back at any moment, and an attempt costs nobody anything.
+const NEAR: Duration = Duration::from_secs(4);
+/// The longest that a server may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+/// How often it is looked whether the workstation has slept.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(2);
+/// Seconds between two such looks from which on it has: connections may have died meanwhile.
+const SLEPT: i64 = 20;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -40,7 +48,7 @@ impl Inner {
                 Ok(()) => {}
                 Err(ClientError::SignedOut) => return self.end_session(),
                 Err(error) => {
-                    let wait = backoff(failures);
+                    let wait = backoff(failures, &error);
                     failures = failures.saturating_add(1);
                     self.set_offline(&error, wait);
                     let _woken = time::timeout(wait, self.try_again.notified()).await;
@@ -66,11 +74,17 @@ impl Inner {
         let mut events = open.server.events(last_event);
         let (directory, changes) = (health.has("directory"), health.has("changes"));
         let mut ready = VecDeque::new();
+        let mut slept = std::pin::pin!(self.has_slept());
         loop {
             let item = match ready.pop_front() {
                 Some(item) => item,
                 None => tokio::select! {
                     item = events.next() => item,
+                    () = &mut slept => {
+                        // What stood then may be dead without anybody saying so.
+                        workstation.client.forget_connections();
+                        return Ok(());
+                    }
                     () = self.try_again.notified() => {
                         events.retry_now();
                         continue;
@@ -117,6 +131,17 @@ impl Inner {
                 }
                 StreamItem::Disconnected { error, retry_in } => self.set_offline(&error, retry_in),
                 StreamItem::SignedOut => return Err(ClientError::SignedOut),
+            }
+        }
+    }
+
+    /// Ends when much more time has passed than was waited for.
+    async fn has_slept(&self) {
+        loop {
+            let before = self.now();
+            time::sleep(LOOK_AT_CLOCK).await;
+            if self.now() > before.plus_seconds(SLEPT) {
+                return;
             }
         }
     }
@@ -395,19 +420,42 @@ impl Inner {
     }
 }
 
-/// 1, 2, 4 … 30 seconds. Without jitter: a person looks at the countdown, and one workstation is no stampede; the
-/// stream's own reconnection, which a whole clinic does at once, has it.
-fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1u64 << failures.min(5)).min(LONGEST_WAIT)
+/// 1, 2, 4 … 30 seconds; no more than four where nothing answers, and never less than the server asks for. Without jitter:
+/// a person looks at the countdown, and one workstation is no stampede; the stream's own reconnection, which a whole
+/// clinic does at once, has it.
+fn backoff(failures: u32, error: &ClientError) -> Duration {
+    let longest = if matches!(error, ClientError::Unreachable(_)) { NEAR } else { LONGEST_WAIT };
+    let asked = match error {
+        ClientError::RateLimited { retry_after } | ClientError::ServerFault { retry_after, .. } => {
+            *retry_after
+        }
+        _ => None,
+    };
+    let wait = Duration::from_secs(1u64 << failures.min(5)).min(longest);
+    wait.max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
 #[cfg(test)]
 mod tests {
+    use chatehr_client::ConnectionFault;
+
     use super::*;
+
+    fn waits(error: &ClientError) -> Vec<u64> {
+        (0..8).map(|failures| backoff(failures, error).as_secs()).collect()
+    }
 
     #[test]
     fn the_wait_grows_and_stays_bearable() {
-        let waits: Vec<_> = (0..8).map(|failures| backoff(failures).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(waits(&ClientError::Timeout), [1, 2, 4, 8, 16, 30, 30, 30]);
+        let nowhere = ClientError::Unreachable(ConnectionFault::NotMade(None));
+        assert_eq!(waits(&nowhere), [1, 2, 4, 4, 4, 4, 4, 4]);
+    }
+
+    #[test]
+    fn what_the_server_asks_for_is_waited_out_within_reason() {
+        let asked = |seconds| ClientError::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
+        assert_eq!(waits(&asked(10)), [10, 10, 10, 10, 16, 30, 30, 30]);
+        assert_eq!(waits(&asked(1_000_000))[0], 300);
     }
 }

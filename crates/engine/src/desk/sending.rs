@@ -2,14 +2,15 @@
 //!
 //! Promises: a row leaves it only when the server has the message and the message is in the files; a repeat sends
 //! the same bytes under the same idempotency key, so the server keeps one; the order within a conversation holds;
-//! what cannot be sent is stuck with a reason that the person sees. Refuses to send anything unsealed.
+//! what cannot be sent is stuck with a reason that the person sees; a message that the server turns out to have is not
+//! waited for or shown as stuck any more. Refuses to send anything unsealed.
 
 use std::{sync::Arc, time::Duration};
 
 use chatehr_client::ClientError;
-use chatehr_contract::{ErrorCode, ErrorReport, MessageKind, NewMessage, Timestamp};
+use chatehr_contract::{Connection, ErrorCode, ErrorReport, MessageKind, NewMessage, Timestamp};
 use chatehr_seal::Binding;
-use chatehr_vault::{CacheChange, OutboxRow};
+use chatehr_vault::{CacheChange, OutboxRow, OutboxState};
 use futures_util::{StreamExt, stream};
 use serde_json::Map;
 use tokio::time;
@@ -23,6 +24,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: i64 = 60;
 /// The shortest, in milliseconds.
 const SHORTEST_WAIT: i64 = 250;
+/// The longest that a server may ask for, in seconds: what is urgent must not wait on a mistyped number.
+const LONGEST_ASKED: i64 = 300;
+/// Answers that cannot be read before a person is asked; the server may have acted on each.
+const UNREADABLE: u32 = 6;
 /// Attempts under way at once.
 const AT_ONCE: usize = 4;
 
@@ -32,12 +37,15 @@ fn wait_after(attempts: u32, asked: Option<Duration>, random: u32) -> i64 {
     let window = 1000i64.saturating_mul(1 << attempts.min(6)).min(LONGEST_WAIT * 1000);
     let drawn = i64::from(random) * window / i64::from(u32::MAX);
     let asked = asked.map_or(0, |asked| i64::try_from(asked.as_millis()).unwrap_or(i64::MAX));
+    let asked = asked.min(LONGEST_ASKED * 1000);
     drawn.max(SHORTEST_WAIT).max(asked)
 }
 
 /// Whether the files have taken what became of a row.
 enum Kept {
     Yes,
+    /// And the server asks not to be asked before this.
+    Asked(Timestamp),
     No,
     SignedOut,
 }
@@ -47,27 +55,51 @@ enum Outcome {
     Sent,
     Gone,
     Later(Timestamp),
+    /// The server wants no attempt before this.
+    Asked(Timestamp),
     Stuck(ErrorCode),
     SignedOut,
+}
+
+/// What the loop remembers of the connection.
+#[derive(Default)]
+struct Course {
+    /// Of the connection that the waiting rows were last looked at under.
+    online_since: Option<Timestamp>,
+    /// The server asks for no attempt before this.
+    asked: Option<Timestamp>,
 }
 
 impl Inner {
     /// Runs as long as the desk is open.
     pub(super) async fn keep_sending(self: Arc<Self>, open: Arc<Open>) {
+        let mut course = Course::default();
         loop {
-            if self.is_online() {
-                self.send_what_is_due(&open).await;
+            let mut wait = LOOK_AGAIN;
+            let connection = self.state().connection.clone();
+            if let Connection::Online { since } = connection {
+                if course.online_since != Some(since) {
+                    course.online_since = Some(since);
+                    // What failed for want of a connection need not wait now that there is one.
+                    let asked = course.asked.is_some_and(|until| until > self.now());
+                    self.put_right(&open, !asked).await;
+                }
+                if let Some(next) = self.send_what_is_due(&open, &mut course).await {
+                    wait = wait.min(next);
+                }
                 self.send_receipts(&open).await;
             }
-            let _woken = time::timeout(LOOK_AGAIN, self.outbox.notified()).await;
+            let _woken = time::timeout(wait, self.outbox.notified()).await;
         }
     }
 
-    async fn send_what_is_due(self: &Arc<Self>, open: &Open) {
+    /// Sends until nothing is due, and says how long it is until something is.
+    async fn send_what_is_due(self: &Arc<Self>, open: &Open, course: &mut Course) -> Option<Duration> {
         loop {
-            let Ok(rows) = self.due(open).await else { return };
+            let next = self.put_right(open, false).await;
+            let Ok(rows) = self.due(open).await else { return None };
             if rows.is_empty() {
-                return;
+                return next;
             }
             // One of each conversation: a slow one holds up nobody else's.
             let mut attempts =
@@ -76,21 +108,65 @@ impl Inner {
             while let Some(kept) = attempts.next().await {
                 match kept {
                     Kept::Yes => {}
+                    Kept::Asked(until) => course.asked = course.asked.max(Some(until)),
                     // The files do not take the outcome: going on would repeat it without end.
                     Kept::No => go_on = false,
-                    Kept::SignedOut => return self.end_session(),
+                    Kept::SignedOut => {
+                        self.end_session();
+                        return None;
+                    }
                 }
             }
             if !go_on {
-                return;
+                return None;
             }
         }
     }
 
+    /// Settles rows whose message the server has told in the meantime, and ends waits that the clock no longer
+    /// measures: set back, it would keep a message for an hour. With `at_once` every wait ends. How long it is until the
+    /// next row is due.
+    async fn put_right(&self, open: &Open, at_once: bool) -> Option<Duration> {
+        let (now, me) = (self.now(), open.person.id.clone());
+        let farthest = now.plus_seconds(LONGEST_ASKED.max(LONGEST_WAIT) + 1);
+        let looked = open.vault(move |vault| {
+            let mut next: Option<Timestamp> = None;
+            let mut settled = Vec::new();
+            for row in vault.outbox(None)?.into_iter().filter(|row| row.state != OutboxState::Sending) {
+                let told = vault.message_of_envelope(&row.envelope_id)?;
+                let told = told.is_some_and(|stored| {
+                    stored.message.from_id == me && stored.message.consultation_id == row.consultation_id
+                });
+                if told {
+                    vault.settle(&row.envelope_id)?;
+                    settled.push(row.consultation_id);
+                } else if let Some(until) = row.next_attempt_at.filter(|until| *until > now) {
+                    if at_once || until > farthest {
+                        vault.postpone(&row.envelope_id, now)?;
+                    } else {
+                        next = Some(next.map_or(until, |next| next.min(until)));
+                    }
+                }
+            }
+            Ok((next, settled))
+        });
+        let (next, settled) = looked.await.unwrap_or_default();
+        if !settled.is_empty() {
+            self.tell_consultations(settled);
+        }
+        let millis = next?.millis().saturating_sub(now.millis());
+        Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+    }
+
     async fn attempt_and_keep(self: &Arc<Self>, open: &Open, row: OutboxRow) -> Kept {
         let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
+        let mut kept = Kept::Yes;
         let stored = match self.attempt(open, row).await {
             Outcome::Sent | Outcome::Gone => Ok(()),
+            Outcome::Asked(until) => {
+                kept = Kept::Asked(until);
+                open.vault(move |vault| vault.postpone(&envelope, until)).await
+            }
             Outcome::Later(until) => open.vault(move |vault| vault.postpone(&envelope, until)).await,
             Outcome::Stuck(code) => open.vault(move |vault| vault.stick(&envelope, code)).await,
             Outcome::SignedOut => {
@@ -102,7 +178,7 @@ impl Inner {
             }
         };
         self.tell_consultations(vec![consultation]);
-        if stored.is_ok() { Kept::Yes } else { Kept::No }
+        if stored.is_ok() { kept } else { Kept::No }
     }
 
     /// What may be sent now, the most pressing consultation's first.
@@ -196,6 +272,16 @@ impl Inner {
                     .fill(&mut random)
                     .map_or(u32::MAX, |()| u32::from_le_bytes(random));
                 let wait = wait_after(row.attempts, error.retry_after(), drawn);
+                let until = Timestamp::from_millis(self.now().millis().saturating_add(wait));
+                match error {
+                    ClientError::RateLimited { retry_after: Some(_) }
+                    | ClientError::ServerFault { retry_after: Some(_), .. } => Outcome::Asked(until),
+                    _ => Outcome::Later(until),
+                }
+            }
+            // The server may have it, and the key makes a repeat the same message.
+            ClientError::Malformed(_) if row.attempts < UNREADABLE => {
+                let wait = wait_after(row.attempts, None, u32::MAX);
                 Outcome::Later(Timestamp::from_millis(self.now().millis().saturating_add(wait)))
             }
             error if error.concerns_this_request() => Outcome::Stuck(report::client(error).code),
@@ -211,7 +297,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{LONGEST_WAIT, SHORTEST_WAIT, wait_after};
+    use super::{LONGEST_ASKED, LONGEST_WAIT, SHORTEST_WAIT, wait_after};
 
     proptest! {
         #[test]
@@ -220,6 +306,7 @@ mod tests {
         ) {
             let wait = wait_after(attempts, asked.map(Duration::from_millis), random);
             let asked = i64::try_from(asked.unwrap_or(0)).unwrap();
+            let asked = asked.min(LONGEST_ASKED * 1000);
             prop_assert!(wait >= SHORTEST_WAIT && wait >= asked);
             prop_assert!(wait <= (LONGEST_WAIT * 1000).max(asked));
         }

@@ -24,7 +24,7 @@ use chatehr_engine::{
     Alert, Clock, Desk, Kiosk, Notifier, NotifyError, OnResponse, Random, Response, Settings, Showing, Shown,
     Surroundings,
 };
-use chatehr_server::{Config, Running, start as start_server};
+use chatehr_server::{ClassRates, Config, Rate, RateSettings, Running, start as start_server};
 use chatehr_vault::{Vault, keyring};
 use tempfile::TempDir;
 
@@ -50,6 +50,35 @@ impl Clock for RealClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap());
         now.plus_seconds(self.0 * 86_400)
+    }
+}
+
+/// A clock that a test can set.
+#[derive(Clone, Default)]
+pub struct SetClock(pub Arc<std::sync::atomic::AtomicI64>);
+
+impl SetClock {
+    pub fn move_by(&self, seconds: i64) {
+        self.0.fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        RealClock(0).now().plus_seconds(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+/// Ids and keys as they should be, and the shortest of all waits.
+pub struct Eager;
+
+impl Random for Eager {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+        if bytes.len() == 4 {
+            bytes.fill(0);
+            return Ok(());
+        }
+        RealRandom.fill(bytes)
     }
 }
 
@@ -138,6 +167,34 @@ impl Bench {
         bench
     }
 
+    /// One that goes by this clock and waits no longer than it must.
+    pub fn eager(settings: Settings, clock: &SetClock) -> Self {
+        let (desktop, notices) = (Desktop::default(), Arc::<Mutex<Vec<ChangeNotice>>>::default());
+        let surroundings = Surroundings {
+            clock: Arc::new(clock.clone()),
+            random: Arc::new(Eager),
+            ..surroundings(desktop.clone(), notices.clone())
+        };
+        Self { desk: Desk::new(Ok(settings), surroundings), desktop, notices }
+    }
+
+    /// Until somebody is signed in; a keyring that was too busy to answer is asked again, as a person would.
+    pub async fn until_ready(&self) {
+        for _ in 0..10 {
+            let state = self
+                .until("open or blocked", |state| {
+                    matches!(state.stage, Stage::Ready { .. } | Stage::Blocked { .. })
+                })
+                .await;
+            match state.stage {
+                Stage::Blocked { error, .. } if error.retryable => drop(self.desk.try_again().await),
+                Stage::Blocked { error, .. } => panic!("{error:?}"),
+                _ => return,
+            }
+        }
+        panic!("the keyring does not answer");
+    }
+
     pub async fn until(&self, what: &str, holds: impl Fn(&ProgramState) -> bool) -> ProgramState {
         for _ in 0..400 {
             let state = self.desk.state().await;
@@ -164,7 +221,7 @@ impl Bench {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("waited in vain for {id}");
+        panic!("waited in vain for {id}: {:?}", self.desk.state().await);
     }
 
     pub async fn queue(&self) -> Vec<ConsultationRow> {
@@ -228,13 +285,25 @@ pub struct Clinic {
     pub running: Option<Running>,
     pub address: SocketAddr,
     store: TempDir,
+    rates: RateSettings,
 }
 
 impl Clinic {
     pub async fn open() -> Self {
+        Self::with_rates(RateSettings::default()).await
+    }
+
+    /// One that a test may ask without end.
+    pub async fn patient() -> Self {
+        let plenty = Rate::new(1_000_000, 1_000_000);
+        let all = ClassRates { person: plenty, machine: plenty, address: plenty };
+        Self::with_rates(RateSettings { read: all, write: all, sign_in: all, stream: all }).await
+    }
+
+    async fn with_rates(rates: RateSettings) -> Self {
         let store = TempDir::new().unwrap();
-        let running = start("127.0.0.1:0".parse().unwrap(), store.path()).await;
-        Self { address: running.address, running: Some(running), store }
+        let running = start("127.0.0.1:0".parse().unwrap(), store.path(), rates).await;
+        Self { address: running.address, running: Some(running), store, rates }
     }
 
     pub async fn stop(&mut self) {
@@ -242,11 +311,11 @@ impl Clinic {
     }
 
     pub async fn start_again(&mut self) {
-        self.running = Some(start(self.address, self.store.path()).await);
+        self.running = Some(start(self.address, self.store.path(), self.rates).await);
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        url(self.address)
     }
 
     pub fn settings(&self, data: &Path) -> Settings {
@@ -281,6 +350,10 @@ impl Clinic {
     }
 }
 
+pub fn url(address: SocketAddr) -> String {
+    format!("http://{address}/v1")
+}
+
 pub fn settings(url: &str, data: &Path) -> Settings {
     Settings {
         api_url: url.to_owned(),
@@ -296,7 +369,8 @@ pub fn settings(url: &str, data: &Path) -> Settings {
     }
 }
 
-async fn start(listen: SocketAddr, store: &Path) -> Running {
-    let config = Config { database: Some(store.join("clinic.db")), ..Config::new(listen, API_KEY, [7; 32]) };
+async fn start(listen: SocketAddr, store: &Path, rates: RateSettings) -> Running {
+    let config =
+        Config { database: Some(store.join("clinic.db")), rates, ..Config::new(listen, API_KEY, [7; 32]) };
     start_server(config).await.unwrap()
 }

@@ -1,0 +1,388 @@
+//! What a person does at the desk happens once, and the desk says what is, through a network that fails in every way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may"
+)]
+
+mod model;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+use std::time::Duration;
+
+use chatehr_contract::*;
+use chatehr_network::{Fault, Link, Pace, What};
+use support::*;
+use tokio::time::{Instant, sleep};
+use world::World;
+
+const MESSAGE: &str = "POST /v1/messages HTTP";
+/// Between two places where it breaks.
+const STEP: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_arrives_once_and_in_order_wherever_the_connection_breaks() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    let mut words = Vec::new();
+    for (side, name) in
+        [(Fault::in_request as fn(usize, What) -> Fault, "request"), (Fault::in_answer, "answer")]
+    {
+        let mut places = 0;
+        for after in (0..64 * 1024).step_by(STEP) {
+            let what = match places % 3 {
+                0 => What::Cut,
+                1 => What::Reset,
+                _ => What::SlowClose(Duration::from_millis(20)),
+            };
+            world.network.take();
+            world.network.plan(MESSAGE, side(after, what));
+            for _ in 0..2 {
+                words.push(format!("word {}", words.len()));
+                world.write(&id, words.last().unwrap()).await;
+            }
+            world.until_sent(&id, &words, &format!("{name} {what:?} after {after}")).await;
+            if world.network.take().faults == 0 {
+                world.network.heal();
+                break;
+            }
+            places += 1;
+        }
+        println!("message at the desk: {places} places in the {name}");
+        assert!(places > 8, "{name}: {places}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_noise_has_spoilt_is_asked_for_again_and_the_message_is_one() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    let mut words = Vec::new();
+    // In the status line, in a header, and in the record itself.
+    for after in [3, 40, 300, 420, 600] {
+        world.network.plan(MESSAGE, Fault::in_answer(after, What::Garbage(9)));
+        words.push(format!("word {after}"));
+        world.write(&id, words.last().unwrap()).await;
+        world.until_sent(&id, &words, &format!("noise after {after}")).await;
+    }
+    assert!(world.network.take().faults >= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_is_done_once_or_said_not_to_be() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let mut cases = 0;
+    for action in ["accept", "start", "complete", "decline"] {
+        for (place, fault) in [
+            Fault::in_request(0, What::Cut),
+            Fault::in_request(128, What::Reset),
+            Fault::in_request(320, What::Cut),
+            Fault::in_answer(0, What::Cut),
+            Fault::in_answer(192, What::Reset),
+            Fault::in_answer(640, What::Cut),
+            Fault::in_answer(100, What::Garbage(9)),
+            Fault::in_answer(700, What::Garbage(9)),
+        ]
+        .into_iter()
+        .enumerate()
+        // All places for one of them; the others take turns, because what they are made of is the same.
+        .filter(|(place, _)| action == "accept" || place % 2 == action.len() % 2)
+        {
+            let id = world.clinic.request(Urgency::Routine, "a cough").await.id;
+            world.bench.until_known(&id).await;
+            let desk = &world.bench.desk;
+            if matches!(action, "start" | "complete") {
+                desk.accept(&id).await.unwrap();
+            }
+            if action == "complete" {
+                desk.start_work(&id).await.unwrap();
+            }
+            let before = world.okafor.consultation(&id).await.unwrap();
+            let verb = if action == "decline" { "POST /v1/consultations/" } else { "PUT /v1/consultations/" };
+            world.network.plan(verb, fault);
+            let press = || async {
+                let reason = "Away today".to_owned();
+                match action {
+                    "accept" => desk.accept(&id).await,
+                    "start" => desk.start_work(&id).await,
+                    "complete" => desk.complete(&id).await,
+                    _ => desk.decline(&DeclineConsultation { id: id.clone(), reason }).await,
+                }
+            };
+            let why = format!("{action} {place}: {fault:?}");
+            let told = press().await;
+            let after = world.okafor.consultation(&id).await.ok();
+            let done = after.as_ref().is_none_or(|after| after.version > before.version);
+            assert!(done || told.is_err(), "{why}: said to be done and is not");
+            if !done {
+                let again = Instant::now();
+                while press().await.is_err() {
+                    assert!(again.elapsed() < Duration::from_secs(20), "{why}");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+            // The desk comes to agree with the server by itself.
+            let began = Instant::now();
+            loop {
+                let there = world.okafor.consultation(&id).await.ok();
+                let here = desk.consultation(&id).await.ok();
+                let agree = match (&there, &here) {
+                    (Some(there), Some(here)) => there.status == here.row.status,
+                    (None, None) => true,
+                    _ => false,
+                };
+                if agree {
+                    if let Some(there) = there {
+                        assert_eq!(there.version, before.version + 1, "{why}: one step");
+                    }
+                    break;
+                }
+                assert!(began.elapsed() < Duration::from_secs(30), "{why}: {there:?} is shown as {here:?}");
+                sleep(Duration::from_millis(20)).await;
+            }
+            cases += 1;
+        }
+    }
+    println!("decisions at the desk: {cases} cases");
+}
+
+/// How the network is bad, and what mends it.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Link(Link),
+    ResetOnce,
+    Slow,
+    HalfOpenStream,
+    HalfOpenMessage,
+    Restart,
+    Faults(&'static str),
+}
+
+async fn set_faults(clinic: &Clinic, json: &str) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(clinic.address).await.unwrap();
+    let request = format!(
+        "PUT /control/faults HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
+        clinic.address,
+        json.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// A desk in trouble for so long; what was written before, during and after it arrives. How long after it.
+async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> Duration {
+    let id = world.mine().await;
+    let mut words = vec!["before".to_owned()];
+    world.write(&id, "before").await;
+    world.until_sent(&id, &words, "before").await;
+    match trouble {
+        Trouble::Link(link) => world.network.set_link(link),
+        Trouble::ResetOnce => world.network.reset_all(),
+        Trouble::Slow => world.network.set_pace(Pace {
+            latency: Duration::from_millis(200),
+            jitter: Duration::from_millis(200),
+            bandwidth: Some(2_000),
+        }),
+        Trouble::HalfOpenStream => {
+            world.network.plan("GET /v1/events", Fault::in_answer(0, What::Silence));
+            world.network.cut_all();
+        }
+        Trouble::HalfOpenMessage => world.network.plan(MESSAGE, Fault::in_answer(30, What::Silence)),
+        Trouble::Restart => world.clinic.stop().await,
+        Trouble::Faults(json) => set_faults(&world.clinic, json).await,
+    }
+    for text in ["during", "and more"] {
+        words.push(text.to_owned());
+        world.write(&id, text).await;
+    }
+    sleep(lasting).await;
+    match trouble {
+        Trouble::Restart => {
+            world.clinic.start_again().await;
+        }
+        Trouble::Faults(_) => set_faults(&world.clinic, "{}").await,
+        _ => world.network.heal(),
+    }
+    let healed = Instant::now();
+    words.push("after".to_owned());
+    world.write(&id, "after").await;
+    world.until_sent(&id, &words, &format!("{trouble:?}")).await;
+    world.bench.until_online().await;
+    healed.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_every_trouble_all_that_was_written_arrives_once() {
+    if !keyring_is_here() {
+        return;
+    }
+    let short = Duration::from_secs(2);
+    let long = Duration::from_secs(9);
+    let troubles = [
+        (Trouble::Link(Link::Refusing), short),
+        (Trouble::Link(Link::Refusing), long),
+        (Trouble::Link(Link::Stalled), short),
+        (Trouble::Link(Link::BlackHole), short),
+        (Trouble::Link(Link::BlackHole), long),
+        (Trouble::ResetOnce, short),
+        (Trouble::Slow, short),
+        (Trouble::HalfOpenStream, short),
+        (Trouble::HalfOpenMessage, short),
+        (Trouble::Restart, short),
+        (Trouble::Faults(r#"{"errorRate":1.0}"#), long),
+        (Trouble::Faults(r#"{"storm":true}"#), long),
+        (Trouble::Faults(r#"{"dropRate":1.0}"#), long),
+        (Trouble::Faults(r#"{"errorRate":0.4,"dropRate":0.3,"latency":30}"#), long),
+    ];
+    let mut running = Vec::new();
+    for (trouble, lasting) in troubles {
+        // One after the other, because the keyring answers one at a time.
+        let world = World::open().await;
+        running.push((trouble, lasting, tokio::spawn(goes_through(world, trouble, lasting))));
+    }
+    for (trouble, lasting, healing) in running {
+        let healed = healing.await.unwrap();
+        println!("{trouble:?} for {lasting:?}: healed after {:.1} s", healed.as_secs_f64());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_server_has_ended_keeps_what_waits_for_the_next_one() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    world.network.set_link(Link::Refusing);
+    world.bench.until_offline().await;
+    let words = ["first".to_owned(), "second".to_owned()];
+    for text in &words {
+        world.write(&id, text).await;
+    }
+    end_sessions(&world.clinic, &world.settings).await;
+    world.network.heal();
+    world.bench.until("signed out", |state| matches!(state.stage, Stage::SignIn { .. })).await;
+    world.bench.desk.sign_in(OKAFOR).await.unwrap();
+    world.bench.until_ready().await;
+    world.until_sent(&id, &words, "signed in again").await;
+}
+
+/// Ends the desk's session at the server, by the token that the keyring has.
+async fn end_sessions(clinic: &Clinic, settings: &chatehr_engine::Settings) {
+    let keyring = chatehr_vault::keyring::Keyring::new(&settings.keyring_service);
+    let entry = session_entry(&settings.api_url);
+    let text = tokio::task::spawn_blocking(move || keyring.get(&entry)).await.unwrap().unwrap();
+    // Whoever has signed out has none.
+    let Some(text) = text else { return };
+    let session: Session = serde_json::from_str(&text).unwrap();
+    drop(clinic.client().with_session(&session.token).end_session().await);
+}
+
+/// The name under which the engine keeps it.
+fn session_entry(api_url: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    hash.update(api_url.len().to_be_bytes());
+    hash.update(api_url);
+    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("session:{name}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_set_back_an_hour_keeps_no_message_waiting() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    // The first attempt fails and is to be repeated; then the clock is set back.
+    world.network.plan(MESSAGE, Fault::in_request(100, What::Reset));
+    world.write(&id, "late").await;
+    let began = Instant::now();
+    while world.network.traffic().faults == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.clock.move_by(-3600);
+    world.until_sent(&id, &["late".to_owned()], "the clock was set back").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_eight_hours_asleep_everything_is_as_it_should_be() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    world.write(&id, "before").await;
+    world.until_sent(&id, &["before".to_owned()], "before").await;
+    // Asleep: something on the way has forgotten every connection, and nobody says so.
+    world.network.set_link(Link::BlackHole);
+    let colleague = world.clinic.request(Urgency::Urgent, "while asleep").await;
+    sleep(Duration::from_millis(100)).await;
+    world.network.heal();
+    world.clock.move_by(8 * 3600);
+    let woke = Instant::now();
+    world.bench.until_known(&colleague.id).await;
+    println!("asleep for eight hours: in step after {:.1} s", woke.elapsed().as_secs_f64());
+    world.write(&id, "after").await;
+    world.until_sent(&id, &["before".to_owned(), "after".to_owned()], "awake").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_ends_at_any_step_of_sending_sends_once_after_the_next_start() {
+    if !keyring_is_here() {
+        return;
+    }
+    let mut world = World::open().await;
+    let id = world.mine().await;
+    let mut words = Vec::new();
+    for step in ["queued", "being sent", "sealed and failed", "there and not answered", "answered by half"] {
+        words.push(step.to_owned());
+        let seen = world.network.take();
+        drop(seen);
+        match step {
+            "queued" => {
+                world.network.set_link(Link::Refusing);
+                world.bench.until_offline().await;
+            }
+            "being sent" => world.network.plan(MESSAGE, Fault::in_request(10, What::Silence)),
+            "sealed and failed" => world.network.plan(MESSAGE, Fault::in_request(10, What::Cut)),
+            "there and not answered" => world.network.plan(MESSAGE, Fault::in_answer(0, What::Silence)),
+            _ => world.network.plan(MESSAGE, Fault::in_answer(400, What::Silence)),
+        }
+        world.write(&id, step).await;
+        let began = Instant::now();
+        while step != "queued" && world.network.traffic().faults == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "{step}");
+            sleep(Duration::from_millis(1)).await;
+        }
+        world.bench.desk.close().await;
+        let there = world.words(&id).await;
+        let expected = if step.contains("answered") { words.len() } else { words.len() - 1 };
+        assert_eq!(there.len(), expected, "{step}");
+        world.network.heal();
+        world.bench = Bench::eager(world.settings.clone(), &world.clock);
+        world.bench.desk.start().await;
+        world.bench.until_ready().await;
+        world.until_sent(&id, &words, step).await;
+    }
+}
