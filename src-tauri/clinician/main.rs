@@ -9,7 +9,7 @@ mod console;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    alert_test, automation, log,
+    alert_test, automation, core_image, log,
     notifier::DesktopNotifier,
     settings, start_anew,
     surroundings::{WindowSlot, surroundings},
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Some(_) => return administration::run(),
     }
     log::start();
+    core_image::forbid();
     start_anew::if_needed();
     let slot = WindowSlot::default();
     let desk = Desk::new(

@@ -7,7 +7,7 @@ mod commands;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    automation, log,
+    automation, core_image, log,
     notifier::Silent,
     settings, start_anew,
     surroundings::{WindowSlot, surroundings},
@@ -20,6 +20,7 @@ const WINDOW: &str = "kiosk";
 
 fn main() -> ExitCode {
     log::start();
+    core_image::forbid();
     start_anew::if_needed();
     // The kiosk's window asks and is never told: there is nothing to tell it of.
     let kiosk = Kiosk::new(
