@@ -145,9 +145,10 @@ pub(crate) fn hostile_words(place: &mut Workplace<'_>) -> Outcome<()> {
     for event in EVENTS.iter().copied().chain([too_long.as_str()]) {
         check(meddler.say(event), || "nobody listens for events".to_owned())?;
     }
-    wait_for("the window looks at everything again", || {
+    wait_for("the window asks what it has missed", || {
         let requests = meddler.requests();
-        Ok(requests.iter().skip(before).any(|line| line.contains("/consultations?")).then_some(()))
+        let asks = |line: &String| line.contains("/changes?") || line.contains("/consultations?");
+        Ok(requests.iter().skip(before).any(asks).then_some(()))
     })?;
     connection(window, "online")?;
     for line in meddler.requests() {

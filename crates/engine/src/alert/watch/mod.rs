@@ -331,7 +331,7 @@ impl Watch {
         match self.groups.get_mut(&number) {
             // It is on the screen since less than a second, and as pressing: the others of that second come along.
             Some(group) if !anew && pressing_so_far.is_some_and(|rank| rank <= most_pressing) => {
-                group.dirty = true
+                group.dirty = true;
             }
             Some(_) => self.show(number, Occasion::New, now, effects),
             None => {
