@@ -14,6 +14,7 @@ pub fn if_needed() {
         let missing: Vec<_> = wiping.into_iter().chain(graphics).collect();
         let Ok(program) = std::env::current_exe() else { return };
         if missing.is_empty() {
+            keep_to_ourselves(memory::TUNABLES);
             return;
         }
         tracing::info!(?missing, "Starting anew with what must be set before.");
@@ -21,4 +22,13 @@ pub fn if_needed() {
             std::process::Command::new(program).args(std::env::args_os().skip(1)).envs(missing).exec();
         tracing::warn!(%error, "Could not start anew.");
     }
+}
+
+/// The C library has read it by now. The web view's own processes, which hold no records once their page is gone, do not
+/// get it: in memory that is filled when it is freed, Mesa's software renderer (22.3) reads what it has freed, and crashes.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "the environment can be changed in no other way")]
+fn keep_to_ourselves(variable: &str) {
+    // SAFETY: called at the beginning of main, before anything has started a thread that could read the environment.
+    unsafe { std::env::remove_var(variable) };
 }
