@@ -29,8 +29,55 @@ fn actions(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.said.action.as_str()).collect()
 }
 
-fn data() -> tempfile::TempDir {
-    tempfile::TempDir::new().unwrap()
+/// A clinic, and a workstation where one physician works.
+struct Scene {
+    clinic: Clinic,
+    settings: Settings,
+    _data: tempfile::TempDir,
+}
+
+impl Scene {
+    /// None where there is no keyring to test with.
+    async fn open() -> Option<Self> {
+        if !keyring_is_here() {
+            return None;
+        }
+        let (clinic, data) = (Clinic::open().await, tempfile::TempDir::new().unwrap());
+        let settings = clinic.settings(data.path());
+        Some(Self { clinic, settings, _data: data })
+    }
+
+    async fn signed_in(&self) -> Bench {
+        Bench::signed_in(self.settings.clone(), OKAFOR).await
+    }
+
+    async fn files(&self, bench: Bench) -> Vault {
+        files(bench, &self.settings).await
+    }
+
+    /// A request that has reached the desk.
+    async fn asked(&self, bench: &Bench, words: &str) -> Consultation {
+        let asked = self.clinic.request(Urgency::Routine, words).await;
+        bench.until_known(&asked.id).await;
+        asked
+    }
+
+    /// The directory of the one person who works here.
+    fn dir(&self) -> std::path::PathBuf {
+        let people: Vec<_> = std::fs::read_dir(self.settings.data_dir.join("people")).unwrap().collect();
+        assert_eq!(people.len(), 1);
+        people.into_iter().next().unwrap().unwrap().path()
+    }
+
+    /// The ledger, in the hands of somebody who has its key and does this with it.
+    fn ledger_after(&self, statements: &str) -> rusqlite::Connection {
+        let dir = self.dir();
+        let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+        let key = keyring::Keyring::new(&self.settings.keyring_service).get(&entry).unwrap().unwrap();
+        let ledger = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
+        ledger.execute_batch(&format!("PRAGMA key = \"x'{}'\"; {statements}", *key)).unwrap();
+        ledger
+    }
 }
 
 async fn read(bench: &Bench, id: &ConsultationId) {
@@ -40,15 +87,9 @@ async fn read(bench: &Bench, id: &ConsultationId) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_physician_does_is_on_record_with_whose_record_it_was_and_none_of_its_content() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let asked = clinic.request(Urgency::Routine, "canary-description").await;
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.until_known(&asked.id).await;
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    let asked = scene.asked(&bench, "canary-description").await;
     for _ in 0..3 {
         read(&bench, &asked.id).await;
     }
@@ -58,7 +99,7 @@ async fn what_a_physician_does_is_on_record_with_whose_record_it_was_and_none_of
     bench.conversation_until(&asked.id, |all| all.iter().any(|message| message.id.is_some())).await;
     bench.desk.sign_out().await.unwrap();
 
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     vault.verify_audit(&Expectations::default()).unwrap();
     let entries = entries(&vault);
     let of_this: Vec<_> =
@@ -87,21 +128,15 @@ async fn what_a_physician_does_is_on_record_with_whose_record_it_was_and_none_of
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accept_that_came_too_late_is_on_record_as_refused() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let asked = clinic.request(Urgency::Routine, "a cough").await;
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.until_known(&asked.id).await;
-    let (colleague, _) = clinic.as_person(LINDQVIST).await;
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    let asked = scene.asked(&bench, "a cough").await;
+    let (colleague, _) = scene.clinic.as_person(LINDQVIST).await;
     let update = ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
     colleague.update_consultation(&asked.id, &update, "first").await.unwrap();
     bench.desk.accept(&asked.id).await.unwrap_err();
 
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     let entries = entries(&vault);
     let accept = entries.iter().find(|entry| entry.said.action == "consultation.accept").unwrap();
     assert_eq!(accept.said.outcome, Outcome::Refused);
@@ -110,28 +145,16 @@ async fn an_accept_that_came_too_late_is_on_record_as_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_whose_entry_cannot_be_written_does_not_happen() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let asked = clinic.request(Urgency::Routine, "a cough").await;
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.until_known(&asked.id).await;
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    let asked = scene.asked(&bench, "a cough").await;
     bench.desk.accept(&asked.id).await.unwrap();
-    let other = clinic.request(Urgency::Routine, "a sore throat").await;
-    bench.until_known(&other.id).await;
-
-    let dir = std::fs::read_dir(data.path().join("people")).unwrap().next().unwrap().unwrap().path();
-    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
-    let key = keyring::Keyring::new(&settings.keyring_service).get(&entry).unwrap().unwrap();
-    let ledger = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
-    ledger.execute_batch(&format!("PRAGMA key = \"x'{}'\"; BEGIN IMMEDIATE;", *key)).unwrap();
+    let other = scene.asked(&bench, "a sore throat").await;
+    let ledger = scene.ledger_after("BEGIN IMMEDIATE");
 
     let refused = bench.desk.accept(&other.id).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::StorageFault);
-    let (okafor, _) = clinic.as_person(OKAFOR).await;
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
     assert_eq!(okafor.consultation(&other.id).await.unwrap().status, ConsultationStatus::Pending);
     let words = SendMessage { consultation_id: asked.id.clone(), text: "rest".to_owned() };
     bench.desk.send(&words).await.unwrap_err();
@@ -143,13 +166,6 @@ async fn an_action_whose_entry_cannot_be_written_does_not_happen() {
     bench.desk.accept(&other.id).await.unwrap();
 }
 
-/// The directory of the one person who works here.
-fn only_dir(settings: &Settings) -> std::path::PathBuf {
-    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
-    assert_eq!(people.len(), 1);
-    people.into_iter().next().unwrap().unwrap().path()
-}
-
 fn anchored(vault: &Vault) -> (u64, u64) {
     let device = vault.device().unwrap();
     (device.anchored, device.head.count)
@@ -157,34 +173,29 @@ fn anchored(vault: &Vault) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_copy_of_the_ledger_is_said_at_the_next_contact_with_the_server() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    drop(files(bench, &settings).await);
-    let ledger = only_dir(&settings).join("ledger.db");
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    drop(scene.files(bench).await);
+    let ledger = scene.dir().join("ledger.db");
     let old = std::fs::read(&ledger).unwrap();
 
-    let bench = Bench::new(settings.clone(), Desktop::default());
+    let bench = Bench::new(scene.settings.clone(), Desktop::default());
     bench.desk.start().await;
     bench.until_online().await;
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert_eq!(bench.desk.state().await.integrity, None);
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     let (vouched, count) = anchored(&vault);
     assert!(vouched >= 2, "the server has counter-signed {vouched} of {count}");
     assert!(vault.device().unwrap().policy.is_some());
     drop(vault);
 
     std::fs::write(&ledger, old).unwrap();
-    let bench = Bench::new(settings.clone(), Desktop::default());
+    let bench = Bench::new(scene.settings.clone(), Desktop::default());
     bench.desk.start().await;
     let state = bench.until("the old copy is said", |state| state.integrity.is_some()).await;
     assert_eq!(state.integrity.unwrap().code, ErrorCode::AuditBehind);
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     let told = entries(&vault);
     let alarm = told.iter().find(|entry| entry.said.action == "audit.anchor").unwrap();
     assert_eq!((alarm.said.outcome, alarm.said.reason.as_deref()), (Outcome::Failed, Some("AUDIT_BEHIND")));
@@ -192,23 +203,13 @@ async fn an_old_copy_of_the_ledger_is_said_at_the_next_contact_with_the_server()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_tampered_with_is_said_at_the_windows_top() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    drop(files(bench, &settings).await);
-    let dir = only_dir(&settings);
-    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
-    let key = keyring::Keyring::new(&settings.keyring_service).get(&entry).unwrap().unwrap();
-    let ledger = rusqlite::Connection::open(dir.join("ledger.db")).unwrap();
-    let unguarded =
-        "DROP TRIGGER audit_entry_no_update; UPDATE audit_entry SET hash = zeroblob(32) WHERE seq = 1;";
-    ledger.execute_batch(&format!("PRAGMA key = \"x'{}'\"; {unguarded}", *key)).unwrap();
-    drop(ledger);
-    let bench = Bench::new(settings, Desktop::default());
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    drop(scene.files(bench).await);
+    drop(scene.ledger_after(
+        "DROP TRIGGER audit_entry_no_update; UPDATE audit_entry SET hash = zeroblob(32) WHERE seq = 1;",
+    ));
+    let bench = Bench::new(scene.settings.clone(), Desktop::default());
     bench.desk.start().await;
     let state = bench.until("it is said", |state| state.integrity.is_some()).await;
     assert_eq!(state.integrity.unwrap().code, ErrorCode::AuditAltered);
@@ -217,23 +218,17 @@ async fn a_log_that_was_tampered_with_is_said_at_the_windows_top() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_not_come_back() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let asked = clinic.request(Urgency::Routine, "a cough").await;
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
-    bench.until_known(&asked.id).await;
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
+    let asked = scene.asked(&bench, "a cough").await;
     bench.desk.accept(&asked.id).await.unwrap();
     bench.desk.start_work(&asked.id).await.unwrap();
     bench.desk.complete(&asked.id).await.unwrap();
-    drop(files(bench, &settings).await);
+    drop(scene.files(bench).await);
 
     // The same workstation, a hundred days later.
     let later = Desktop { days_on: 100, ..Desktop::default() };
-    let bench = Bench::new(settings.clone(), later);
+    let bench = Bench::new(scene.settings.clone(), later);
     bench.desk.start().await;
     bench.desk.sign_in(OKAFOR).await.unwrap();
     for _ in 0..100 {
@@ -243,24 +238,28 @@ async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_n
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(bench.desk.consultation(&asked.id).await.unwrap_err().code, ErrorCode::NotFound);
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     let forgotten = entries(&vault).into_iter().find(|entry| entry.said.action == "records.forget").unwrap();
     assert!(forgotten.said.objects.iter().any(|what| what.ends_with(" consultations")), "{forgotten:?}");
+
+    // Nor does it come to a workstation that fetches everything.
+    let data = tempfile::TempDir::new().unwrap();
+    let later = Desktop { days_on: 100, ..Desktop::default() };
+    let bench = Bench::new(scene.clinic.settings(data.path()), later);
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    assert_eq!(bench.desk.consultation(&asked.id).await.unwrap_err().code, ErrorCode::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_done_to_the_keys_is_on_record_and_what_failed_as_failed() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let data = data();
-    let settings = clinic.settings(data.path());
-    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    let Some(scene) = Scene::open().await else { return };
+    let bench = scene.signed_in().await;
     bench.desk.add_recovery_code(AddRecoveryCode { label: "in the safe".to_owned() }).await.unwrap();
     let missing = KeySlotRef { id: "none".to_owned() };
     bench.desk.remove_key_slot(missing).await.unwrap_err();
-    let vault = files(bench, &settings).await;
+    let vault = scene.files(bench).await;
     let told: Vec<_> = entries(&vault)
         .into_iter()
         .filter(|entry| entry.said.action.starts_with("keys."))

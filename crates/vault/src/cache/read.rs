@@ -1,8 +1,8 @@
 //! Reads what the server has said, in the order in which it is shown.
 
 use chatehr_contract::{
-    Appointment, Consultation, ConsultationId, EnvelopeId, ListScope, Message, MessageId, Patient, PersonId,
-    Physician, SpecialtyCode, Timestamp,
+    Appointment, Consultation, ConsultationId, EnvelopeId, ListScope, Message, Patient, PersonId, Physician,
+    SpecialtyCode, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
@@ -55,24 +55,6 @@ impl Vault {
             let (at, count): (Option<i64>, u32) =
                 cache.prepare_cached(query)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok((at.map(Timestamp::from_millis), count))
-        })
-    }
-
-    /// When a message that is held was written.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn message_time(
-        &self,
-        consultation: &ConsultationId,
-        message: &MessageId,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        self.cache().read(|cache| {
-            let at = cache
-                .prepare_cached("SELECT at FROM message WHERE id = ?1 AND consultation_id = ?2")?
-                .query_row([message.as_str(), consultation.as_str()], |row| row.get(0))
-                .optional()?;
-            Ok(at.map(Timestamp::from_millis))
         })
     }
 
