@@ -26,8 +26,11 @@ async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
     let data = tempfile::TempDir::new().unwrap();
     let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
     // The first event gives the place from which on changes are asked for.
-    let first = clinic.request(Urgency::Routine, "a cough").await;
-    bench.until_known(&first.id).await;
+    // What came before is not brought again: the place has moved on.
+    for _ in 0..8 {
+        let earlier = clinic.request(Urgency::Routine, "a cough").await;
+        bench.until_known(&earlier.id).await;
+    }
     tokio::time::sleep(Duration::from_secs(4)).await;
     way.take();
 

@@ -1,7 +1,7 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! alerts, and those of `fixtures_keys`), `&open=` a consultation, `&press=` controls by
+//! alerts, repeated, unseen, tampered, and those of `fixtures_keys`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
