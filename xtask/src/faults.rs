@@ -9,7 +9,9 @@ use std::{
 use chatehr_journey::{Failure, Places, Session};
 
 use crate::{
-    Outcome, packages,
+    Outcome,
+    limit::{LIMIT, Watch},
+    packages,
     step::{cargo, step, succeed, target},
     test::{Figures, count},
 };
@@ -76,9 +78,11 @@ pub(crate) fn program(flags: &[&str], figures: &mut Figures) -> Outcome<()> {
     step("the program that faults happen to", || succeed(&mut cargo(&["build", "-p", "chatehr-faults"])))?;
     let mut command = Command::new(target().join("debug/chatehr-faults"));
     command.arg("run").args(flags).stdin(Stdio::null()).stdout(Stdio::piped());
+    let quick = flags.contains(&"--quick");
     let failed = |error| Failure::new(format!("chatehr-faults could not be run: {error}"));
     step("kills, failing calls, damage", || {
         let mut child = command.spawn().map_err(failed)?;
+        let watch = quick.then(|| Watch::over(&child, LIMIT));
         let mut found = None;
         if let Some(out) = child.stdout.take() {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -90,6 +94,9 @@ pub(crate) fn program(flags: &[&str], figures: &mut Figures) -> Outcome<()> {
             }
         }
         let status = child.wait().map_err(failed)?;
+        if watch.is_some_and(Watch::was_killed) {
+            return Err(Failure::new(format!("chatehr-faults hung, and was ended after {} minutes", LIMIT.as_secs() / 60)));
+        }
         match found {
             Some(end) => {
                 figures.passed += end.passed;

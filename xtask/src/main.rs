@@ -23,6 +23,7 @@ mod bench;
 mod contract_check;
 mod faults;
 mod front_end;
+mod limit;
 mod lint;
 mod packages;
 mod provider;

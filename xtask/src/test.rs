@@ -9,7 +9,9 @@ use std::{
 use chatehr_journey::{Failure, Places, Session};
 
 use crate::{
-    Outcome, contract_check, faults, packages, provider, run,
+    Outcome, contract_check, faults,
+    limit::{LIMIT, Watch},
+    packages, provider, run,
     step::{cargo, step, target},
 };
 
@@ -94,6 +96,7 @@ pub(crate) fn count(command: &mut Command, figures: &mut Figures) -> Outcome<()>
     let failed = |error| Failure::new(format!("cargo could not be run: {error}"));
     let before = figures.failed;
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let watch = Watch::over(&child, LIMIT);
     if let Some(out) = child.stdout.take() {
         for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
@@ -105,7 +108,10 @@ pub(crate) fn count(command: &mut Command, figures: &mut Figures) -> Outcome<()>
         }
     }
     let status = child.wait().map_err(failed)?;
-    if !status.success() && figures.failed == before {
+    if watch.was_killed() {
+        figures.failed += 1;
+        eprintln!("  ended after {} minutes: a test hangs", LIMIT.as_secs() / 60);
+    } else if !status.success() && figures.failed == before {
         figures.failed += 1;
         eprintln!("  cargo ended with {status} without naming a failed test");
     }

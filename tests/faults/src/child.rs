@@ -64,7 +64,9 @@ impl Loading {
         let until = Instant::now() + after;
         let mut ended = Ended { opened: false, finished: false, sound: true, refusals: Vec::new() };
         let killed = loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            // A waiting line is given whatever the limit: who says them faster than they are heard would never be killed.
+            let left = until.checked_duration_since(Instant::now());
+            match left.map_or(Err(RecvTimeoutError::Timeout), |left| self.lines.recv_timeout(left)) {
                 Ok(line) => self.hear(&line, promises, &mut ended),
                 Err(RecvTimeoutError::Timeout) => {
                     self.child.kill().unwrap();

@@ -46,42 +46,48 @@ impl Ledger {
     /// As it is when this was done.
     fn after(&self, what: &str) -> Self {
         let mut after = self.clone();
+        after.does(what);
+        after
+    }
+
+    /// In its place: a copy for each line that is heard would be slower, after some thousands, than the program is that
+    /// says them, and would never catch up.
+    fn does(&mut self, what: &str) {
         let words: Vec<&str> = what.split(' ').collect();
         match words.as_slice() {
             ["enqueue", envelope, conversation] => {
-                after.rows.push(Row {
+                self.rows.push(Row {
                     envelope: (*envelope).to_owned(),
                     conversation: (*conversation).to_owned(),
                     sealed: None,
                     state: State::Queued,
                 });
-                after.drafts.remove(*conversation);
+                self.drafts.remove(*conversation);
             }
-            ["begin", envelope, sealed] => after.set(envelope, |row| {
+            ["begin", envelope, sealed] => self.set(envelope, |row| {
                 row.state = State::Sending;
                 row.sealed = Some((*sealed).to_owned());
             }),
-            ["settle" | "discard", envelope] => after.rows.retain(|row| row.envelope != *envelope),
-            ["postpone" | "requeue", envelope] => after.set(envelope, |row| row.state = State::Queued),
-            ["stick", envelope] => after.set(envelope, |row| row.state = State::Stuck),
+            ["settle" | "discard", envelope] => self.rows.retain(|row| row.envelope != *envelope),
+            ["postpone" | "requeue", envelope] => self.set(envelope, |row| row.state = State::Queued),
+            ["stick", envelope] => self.set(envelope, |row| row.state = State::Stuck),
             ["draft", conversation, text] => {
-                after.drafts.insert((*conversation).to_owned(), (*text).to_owned());
+                self.drafts.insert((*conversation).to_owned(), (*text).to_owned());
             }
             ["mark", conversation, mark] => {
                 let mark = mark.parse().unwrap();
-                let held = after.marks.entry((*conversation).to_owned()).or_insert(mark);
+                let held = self.marks.entry((*conversation).to_owned()).or_insert(mark);
                 *held = mark.max(*held);
             }
             ["record", name] => {
                 let made: usize = name.rsplit('-').next().unwrap().parse().unwrap();
-                after.entries.insert(what.to_owned(), 1 + made % 3);
+                self.entries.insert(what.to_owned(), 1 + made % 3);
             }
             _ => {}
         }
         if matches!(words.first(), Some(&("enqueue" | "requeue" | "discard"))) {
-            *after.entries.entry(what.to_owned()).or_default() += 1;
+            *self.entries.entry(what.to_owned()).or_default() += 1;
         }
-        after
     }
 
     fn set(&mut self, envelope: &str, change: impl FnOnce(&mut Row)) {
@@ -202,7 +208,7 @@ impl Promises {
     }
 
     fn happened(&mut self, what: &str) {
-        self.ledger = self.ledger.after(what);
+        self.ledger.does(what);
         let words: Vec<&str> = what.split(' ').collect();
         match words.as_slice() {
             ["sync", batch] => self.synced = batch.parse().unwrap(),
