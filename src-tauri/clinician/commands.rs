@@ -4,8 +4,8 @@ use chatehr_contract::{
     AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ConsultationList,
     ConsultationPage, ConsultationRef, ConsultationView, Conversation, ConversationRequest,
     DeclineConsultation, ErrorReport, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef,
-    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SignIn,
-    command::clinician,
+    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SetPin,
+    SignIn, UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -47,6 +47,27 @@ async fn sign_in(desk: &Desk, request: SignIn) -> Answer<()> {
 
 async fn sign_out(desk: &Desk, (): ()) -> Answer<()> {
     desk.sign_out().await
+}
+
+async fn still_here(desk: &Desk, (): ()) -> Answer<()> {
+    desk.still_here();
+    Ok(())
+}
+
+async fn lock_now(desk: &Desk, (): ()) -> Answer<()> {
+    desk.lock_now().await
+}
+
+async fn unlock_with_pin(desk: &Desk, request: UnlockWithPin) -> Answer<()> {
+    desk.unlock_with_pin(request).await
+}
+
+async fn set_pin(desk: &Desk, request: SetPin) -> Answer<()> {
+    desk.set_pin(request).await
+}
+
+async fn remove_pin(desk: &Desk, (): ()) -> Answer<()> {
+    desk.remove_pin().await
 }
 
 async fn try_again(desk: &Desk, (): ()) -> Answer<()> {

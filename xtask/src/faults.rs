@@ -95,7 +95,10 @@ pub(crate) fn program(flags: &[&str], figures: &mut Figures) -> Outcome<()> {
         }
         let status = child.wait().map_err(failed)?;
         if watch.is_some_and(Watch::was_killed) {
-            return Err(Failure::new(format!("chatehr-faults hung, and was ended after {} minutes", LIMIT.as_secs() / 60)));
+            return Err(Failure::new(format!(
+                "chatehr-faults hung, and was ended after {} minutes",
+                LIMIT.as_secs() / 60
+            )));
         }
         match found {
             Some(end) => {

@@ -149,7 +149,8 @@ impl From<VaultError> for Fault {
             VaultError::Damaged { file: DamagedFile::Cache } => Obstacle::CacheDamaged.into(),
             VaultError::Damaged { file: DamagedFile::Ledger } => Obstacle::LedgerDamaged.into(),
             VaultError::Busy => Obstacle::InUse.into(),
-            VaultError::Other(_) => Obstacle::Unreachable.into(),
+            // No command here closes the cache by itself.
+            VaultError::CacheClosed | VaultError::Other(_) => Obstacle::Unreachable.into(),
         }
     }
 }

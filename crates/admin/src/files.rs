@@ -47,7 +47,7 @@ impl Files {
                 &workstation.keyring,
                 &entry_of(&dir),
                 &dir,
-                random(workstation)?,
+                VaultKey::from_bytes(random(workstation)?),
                 workstation.clock.now(),
             )?,
         };

@@ -52,6 +52,16 @@ macro_rules! clinician_commands {
             sign_in => SignIn($crate::SignIn) -> ();
             /// End the session on this workstation. What waits in the outbox stays.
             sign_out => SignOut(()) -> ();
+            /// The person at the window has pressed, typed or moved something.
+            still_here => StillHere(()) -> ();
+            /// Close the records at once.
+            lock_now => LockNow(()) -> ();
+            /// Open them again.
+            unlock_with_pin => UnlockWithPin($crate::UnlockWithPin) -> ();
+            /// Set a PIN, or another in its place.
+            set_pin => SetPin($crate::SetPin) -> ();
+            /// Take the PIN away.
+            remove_pin => RemovePin(()) -> ();
             /// Try again what stands in the way: the keyring, the files, the server.
             try_again => TryAgain(()) -> ();
             /// Put a damaged cache aside and fetch everything anew.

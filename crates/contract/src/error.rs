@@ -52,6 +52,18 @@ error_codes! {
     SignInRefused = "SIGN_IN_REFUSED", "That sign-in was not accepted.", "Check the code and try again.";
     /// The session is over.
     SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Nothing you typed is lost.";
+    /// The records are closed.
+    Locked = "LOCKED", "This screen is locked.", "Enter your PIN or sign in again. Nothing you typed is lost.";
+    /// The session has lasted as long as the clinic lets it.
+    SessionOver = "SESSION_OVER", "You were signed in for as long as your clinic allows.", "Sign in again. Nothing you typed is lost.";
+    /// Not the PIN.
+    WrongPin = "WRONG_PIN", "This is not the PIN: {detail}.", "Type it again, or sign in again.";
+    /// No PIN will do any more.
+    PinSpent = "PIN_SPENT", "The PIN was wrong five times.", "Sign in again; the PIN works after that.";
+    /// There is none.
+    NoPin = "NO_PIN", "There is no PIN for this screen.", "Sign in again. A PIN is set in Settings.";
+    /// Too easy to guess, or no PIN at all.
+    PinUnfit = "PIN_UNFIT", "A PIN is 6 to 12 digits, and not ones that are easy to guess.", "Choose others: not one digit over and over, nor digits that count up or down.";
     /// A role that has no place here.
     WrongRole = "WRONG_ROLE", "This account cannot use this program.", "Sign in with an account for this program, or use the kiosk.";
     /// Not this person's to do.

@@ -14,6 +14,7 @@ mod feature;
 mod ids;
 mod keys;
 mod kiosk;
+mod lock;
 mod person;
 mod policy;
 mod record;
@@ -39,6 +40,7 @@ pub use keys::{
 pub use kiosk::{
     KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
 };
+pub use lock::{SetPin, UnlockWithPin};
 pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
 pub use policy::{POLICY_DOMAIN, Policy, SignedPolicy};
 pub use record::{

@@ -38,6 +38,15 @@ pub struct ProgramState {
     /// How the keys to the open files stand.
     #[serde(default)]
     pub keys: KeyStanding,
+    /// When the screen locks unless the person says that they are here; only shortly before.
+    #[serde(default)]
+    pub locks_at: Option<Timestamp>,
+    /// When the session ends, whatever the person does; only shortly before.
+    #[serde(default)]
+    pub session_ends_at: Option<Timestamp>,
+    /// Whether a PIN unlocks the screen.
+    #[serde(default)]
+    pub pin_set: bool,
 }
 
 /// Which screen the program is at.
@@ -57,6 +66,19 @@ pub enum Stage {
     Ready {
         /// Who.
         person: Person,
+    },
+    /// Somebody is signed in, and their records are closed until they show who they are.
+    Locked {
+        /// Who; their name alone.
+        person: PersonName,
+        /// Since when.
+        since: Timestamp,
+        /// Messages that wait to be sent, and are sent meanwhile.
+        outbox_waiting: u32,
+        /// Urgent requests that wait for this person.
+        urgent: u32,
+        /// How often a PIN may be tried; 0 where there is none, or no more.
+        pin_tries: u32,
     },
     /// The files cannot be opened; a state with its own way out, never a wipe.
     Blocked {

@@ -22,6 +22,7 @@ mod desk;
 mod kiosk;
 pub mod memory;
 mod report;
+mod session_clock;
 mod settings;
 mod surroundings;
 mod unseal;

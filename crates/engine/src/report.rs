@@ -27,6 +27,7 @@ pub(crate) fn client(error: &ClientError) -> ErrorReport {
 pub(crate) fn vault(error: &VaultError) -> ErrorReport {
     tracing::error!(%error, "The encrypted files did not do what was asked.");
     ErrorReport::new(match error {
+        VaultError::CacheClosed => ErrorCode::Locked,
         VaultError::DiskFull => ErrorCode::DiskFull,
         VaultError::ReadOnly => ErrorCode::ReadOnly,
         VaultError::Damaged { file: DamagedFile::Cache } => ErrorCode::CacheDamaged,

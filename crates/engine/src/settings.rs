@@ -23,6 +23,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// CHATEHR_WORKSTATION: what this machine is called in the audit log.
     pub workstation: String,
+    /// CHATEHR_SHARED=1: several people use this machine, so it locks sooner.
+    pub shared: bool,
     /// Where backups go unless the person says otherwise: CHATEHR_BACKUP_DIR, or the person's own folder.
     pub backup_dir: Option<PathBuf>,
     /// CHATEHR_ALERTS: what this workstation wants louder, or in fewer words, than the clinic asks for.
@@ -103,6 +105,7 @@ impl Settings {
                 })?,
             },
             workstation: read("CHATEHR_WORKSTATION").unwrap_or_else(|| host_name.to_owned()),
+            shared: read("CHATEHR_SHARED").is_some_and(|value| value.trim() == "1"),
             backup_dir: read("CHATEHR_BACKUP_DIR")
                 .or_else(|| environment("HOME"))
                 .or_else(|| environment("USERPROFILE"))

@@ -1,5 +1,5 @@
 //! Two hundred planted words, and the keys and tokens: found nowhere but in the encrypted files and the keyring while a
-//! person works, and not in the program's memory once they have signed out.
+//! person works, and not in the program's memory once they have locked the screen or signed out.
 //!
 //! The desk runs in a program of its own, which does what it is told over its standard input; its parent has the server,
 //! plants and searches. What the window's own process keeps is not looked at here.
@@ -226,6 +226,11 @@ async fn work(url: &str, data: &Path) {
                 fs::write(data.join("alerts"), format!("{shown:?} {:?}", bench.notices.lock().unwrap()))
                     .unwrap();
             }
+            "lock" => {
+                bench.desk.lock_now().await.unwrap();
+                // The window's last words are taken, what was under way ends, and the files close.
+                tokio::time::sleep(Duration::from_secs(4)).await;
+            }
             "sign-out" => {
                 bench.desk.sign_out().await.unwrap();
                 // What was under way ends.
@@ -335,15 +340,25 @@ async fn nothing_planted_is_found_outside_the_encrypted_files() {
         "the search sees what is there while it is needed: {working:?}"
     );
 
-    // Signed out: nothing in the memory either. What was heard last stands in the buffer of the standard input, until
-    // something longer is heard.
-    station.does("sign-out");
-    station.does(&format!("pass - {}", "x".repeat(32 * 1024)));
-    let left = planted.find_in_memory_of(station.child.id());
-    println!("{} planted; in memory while working {working:?}; after the sign-out {left:?}", planted.0.len());
-    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
+    // What was heard last stands in the buffer of the standard input, until something longer is heard.
+    let overwrite = format!("pass - {}", "x".repeat(32 * 1024));
+
+    // Locked: nothing in the memory but the session's token, by which urgent requests are still heard of.
+    station.does("lock");
+    station.does(&overwrite);
+    let locked = planted.find_in_memory_of(station.child.id());
     // A thread's stack keeps what a call left on it until another goes as deep; nothing but a key is ever moved about
     // there by value.
     let is_remnant = |kind: &String| kind == "message key in a stack";
+    let is_needed = |kind: &String| kind == "token in the heap";
+    assert!(locked.keys().all(|kind| is_remnant(kind) || is_needed(kind)), "{locked:?}");
+
+    // Signed out: not that either.
+    station.does("sign-in");
+    station.does("sign-out");
+    station.does(&overwrite);
+    let left = planted.find_in_memory_of(station.child.id());
+    println!("{} planted; in memory {working:?}, locked {locked:?}, signed out {left:?}", planted.0.len());
+    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
     assert!(left.keys().all(is_remnant), "{left:?}");
 }

@@ -278,3 +278,65 @@ fn refused(error: rusqlite::Error, kind: Kind) -> OpenError {
         _ => OpenError::Sqlite(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+        time::Instant,
+    };
+
+    use rusqlite::Connection;
+
+    use super::{Kind, SLOW, settle};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        /// What is said while this is done.
+        fn of(work: impl FnOnce()) -> String {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber =
+                tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+            tracing::subscriber::with_default(subscriber, work);
+            String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_statement_that_takes_long_is_named_without_its_values_and_another_is_not() {
+        let connection = Connection::open_in_memory().unwrap();
+        settle(&connection, Kind::Ledger).unwrap();
+        let count = |to: i64| {
+            let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                       SELECT count(*) FROM n WHERE ?2 <> ''";
+            connection.query_row(sql, (to, "canary-value"), |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(Log::of(|| drop(count(10))), "");
+        let mut to = 100_000;
+        loop {
+            let began = Instant::now();
+            let said = Log::of(|| drop(count(to)));
+            // Whatever this machine is: until it certainly took long.
+            if began.elapsed() > 2 * SLOW {
+                assert!(said.contains("WITH RECURSIVE") && said.contains("millis="), "{said}");
+                assert!(!said.contains("canary-value") && !said.contains(&to.to_string()), "{said}");
+                return;
+            }
+            to *= 2;
+        }
+    }
+}

@@ -81,6 +81,9 @@ pub enum VaultError {
     /// Another program holds the file for longer than we wait.
     #[error("the file is in use")]
     Busy,
+    /// The cache was closed before the ledger ([`Vault::close_cache`](crate::Vault::close_cache)).
+    #[error("the cache is closed")]
+    CacheClosed,
     /// Anything else.
     #[error("the files could not be read or written")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -94,6 +97,7 @@ impl VaultError {
             Self::ReadOnly => Self::ReadOnly,
             Self::Damaged { file } => Self::Damaged { file: *file },
             Self::Busy => Self::Busy,
+            Self::CacheClosed => Self::CacheClosed,
             Self::Other(error) => Self::Other(error.to_string().into()),
         }
     }

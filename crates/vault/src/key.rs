@@ -11,44 +11,58 @@ const CHECK_INFO: &[u8] = b"chatehr vault key check 1";
 
 /// The key of a person's files on one workstation.
 ///
-/// It is a handle: it cannot be cloned outside this crate, and leaves memory when it is dropped.
+/// It is a handle: it cannot be cloned outside this crate, and leaves memory when it is dropped. In a box, so that handing
+/// it on leaves no copy on a thread's stack.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct VaultKey([u8; 32]);
+pub struct VaultKey(Box<[u8; 32]>);
 
 impl VaultKey {
     /// Takes 32 random bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let mut key = Self(Box::default());
+        key.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        key
+    }
+
+    /// Has 32 random bytes filled in.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn filled<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut key = Self(Box::default());
+        fill(key.0.as_mut_slice())?;
+        Ok(key)
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote; `None` for anything else.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut key = Self([0; 32]);
-        hex::decode_to_slice(text, &mut key.0).ok()?;
+        let mut key = Self(Box::default());
+        hex::decode_to_slice(text, key.0.as_mut_slice()).ok()?;
         Some(key)
     }
 
     /// 64 hex digits, for the keyring: ASCII and no newline, so that every backend returns it unchanged.
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(hex::encode(self.0))
+        Zeroizing::new(hex::encode(self.0.as_slice()))
     }
 
     /// Tells whether a key is the one that files were made with, without telling the key.
     pub(crate) fn check(&self) -> String {
-        hex::encode(derive(&self.0, None, CHECK_INFO))
+        hex::encode(derive(self.0.as_slice(), None, CHECK_INFO))
     }
 
     /// A code over `parts` that only a holder of the key can make, for this use alone.
     pub(crate) fn authenticate(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        derive(&self.0, None, &encode(purpose, parts))
+        derive(self.0.as_slice(), None, &encode(purpose, parts))
     }
 
-    pub(crate) const fn expose(&self) -> &[u8; 32] {
+    pub(crate) fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    pub(crate) const fn duplicate(&self) -> Self {
-        Self(self.0)
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 
@@ -86,7 +100,7 @@ mod tests {
         let key = VaultKey::from_bytes([0xA5; 32]);
         let text = key.to_text();
         assert_eq!(text.len(), 64);
-        assert_eq!(VaultKey::from_text(&text).unwrap().0, [0xA5; 32]);
+        assert_eq!(VaultKey::from_text(&text).unwrap().expose(), &[0xA5; 32]);
         for garbled in ["", "a5", &format!("{}\n", *text), &"g5".repeat(32)] {
             assert!(VaultKey::from_text(garbled).is_none());
         }

@@ -33,6 +33,7 @@ mod lock;
 mod look;
 mod obstacle;
 mod permissions;
+mod pin;
 mod rekey;
 mod salvage;
 mod schema;
@@ -49,6 +50,7 @@ pub use ledger::{
     VerifyAuditError,
 };
 pub use obstacle::Obstacle;
+pub use pin::PinVerifier;
 pub use rekey::{RekeyError, rekey};
 pub use salvage::{Part, SalvageError, Salvaged, salvage};
 pub use slots::SlotError;

@@ -1,6 +1,10 @@
 //! The two files of one person, opened together.
 
-use std::{fmt, fs, io, path::Path, sync::Arc};
+use std::{
+    fmt, fs, io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chatehr_contract::Timestamp;
 
@@ -22,7 +26,8 @@ pub struct Vault {
 }
 
 struct Files {
-    cache: Store,
+    /// Absent once it was closed before the ledger.
+    cache: Mutex<Option<Arc<Store>>>,
     ledger: Store,
     header_damaged: bool,
     /// Let go of last, when both files are closed.
@@ -59,12 +64,21 @@ impl Vault {
         let cache = Store::open(dir.join(Kind::Cache.name()), &key, Kind::Cache)?;
         permissions::sync_directory(dir)?;
         let header_damaged = matches!(found, Found::Damaged(_));
-        let vault = Self { files: Arc::new(Files { cache, ledger, header_damaged, _held: held }) };
+        let vault = Self {
+            files: Arc::new(Files {
+                cache: Mutex::new(Some(Arc::new(cache))),
+                ledger,
+                header_damaged,
+                _held: held,
+            }),
+        };
         vault.recover().map_err(|error| match error {
             VaultError::DiskFull => OpenError::DiskFull,
             VaultError::ReadOnly => OpenError::ReadOnly,
             VaultError::Damaged { .. } => OpenError::LedgerDamaged,
-            VaultError::Busy | VaultError::Other(_) => OpenError::Io(io::Error::other(error)),
+            VaultError::CacheClosed | VaultError::Busy | VaultError::Other(_) => {
+                OpenError::Io(io::Error::other(error))
+            }
         })?;
         Ok(vault)
     }
@@ -105,7 +119,8 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Damaged`], the ledger first.
     pub fn check(&self) -> Result<(), VaultError> {
-        for (store, file) in [(self.ledger(), DamagedFile::Ledger), (self.cache(), DamagedFile::Cache)] {
+        let cache = self.cache()?;
+        for (store, file) in [(self.ledger(), DamagedFile::Ledger), (&*cache, DamagedFile::Cache)] {
             if !store.read(|connection| connection::is_sound(connection).map_err(Fault::from))? {
                 return Err(VaultError::Damaged { file });
             }
@@ -113,8 +128,19 @@ impl Vault {
         Ok(())
     }
 
-    pub(crate) fn cache(&self) -> &Store {
-        &self.files.cache
+    /// Closes the cache for this and every clone, and leaves the ledger open: what waits in it can still be sent, and
+    /// nothing that the server has said can be read any more. A question that is under way is the last one. The key
+    /// stays in memory for the ledger, until the last clone is dropped.
+    pub fn close_cache(&self) {
+        drop(self.held_cache().take());
+    }
+
+    pub(crate) fn cache(&self) -> Result<Arc<Store>, VaultError> {
+        self.held_cache().clone().ok_or(VaultError::CacheClosed)
+    }
+
+    fn held_cache(&self) -> std::sync::MutexGuard<'_, Option<Arc<Store>>> {
+        self.files.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn ledger(&self) -> &Store {

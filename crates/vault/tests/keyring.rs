@@ -21,7 +21,7 @@ use std::{
 };
 
 use chatehr_vault::{
-    Vault,
+    Vault, VaultKey,
     keyring::{KeyError, Keyring, KeyringError, load_or_create_key},
 };
 
@@ -76,7 +76,7 @@ fn nothing_works_without_a_keyring() {
     assert!(matches!(keyring.set("entry", "secret"), Err(KeyringError::Missing)));
     assert!(matches!(keyring.delete("entry"), Err(KeyringError::Missing)));
     let home = tempfile::tempdir().unwrap();
-    let result = load_or_create_key(&keyring, "entry", home.path(), [1; 32], at(0));
+    let result = load_or_create_key(&keyring, "entry", home.path(), VaultKey::from_bytes([1; 32]), at(0));
     assert!(matches!(result, Err(KeyError::Keyring(KeyringError::Missing))), "{result:?}");
     assert!(!Vault::exists(home.path()));
 }
@@ -145,10 +145,12 @@ fn the_first_start_makes_a_key_and_every_other_reads_it() {
     let keyring = patient_keyring("chatehr-test-first-start");
     keyring.delete("person").unwrap();
     let home = tempfile::tempdir().unwrap();
-    let first = load_or_create_key(&keyring, "person", home.path(), [1; 32], at(0)).unwrap();
+    let first =
+        load_or_create_key(&keyring, "person", home.path(), VaultKey::from_bytes([1; 32]), at(0)).unwrap();
     assert_eq!(*first.to_text(), "01".repeat(32));
     drop(Vault::open(home.path(), &first).unwrap());
-    let second = load_or_create_key(&keyring, "person", home.path(), [2; 32], at(0)).unwrap();
+    let second =
+        load_or_create_key(&keyring, "person", home.path(), VaultKey::from_bytes([2; 32]), at(0)).unwrap();
     assert_eq!(*second.to_text(), *first.to_text());
     keyring.delete("person").unwrap();
 }
@@ -163,7 +165,7 @@ fn files_without_their_key_get_no_new_one() {
     let home = tempfile::tempdir().unwrap();
     drop(Vault::open(home.path(), &common::key()).unwrap());
     let before = common::bytes_of(home.path());
-    let result = load_or_create_key(&keyring, "person", home.path(), [3; 32], at(0));
+    let result = load_or_create_key(&keyring, "person", home.path(), VaultKey::from_bytes([3; 32]), at(0));
     assert!(matches!(result, Err(KeyError::KeyMissing)), "{result:?}");
     assert_eq!(keyring.get("person").unwrap(), None);
     assert!(before == common::bytes_of(home.path()));
@@ -178,7 +180,8 @@ fn an_entry_that_is_no_key_is_left_as_it_is() {
     let home = tempfile::tempdir().unwrap();
     for garbled in ["", "not a key", "01"] {
         keyring.set("person", garbled).unwrap();
-        let result = load_or_create_key(&keyring, "person", home.path(), [4; 32], at(0));
+        let result =
+            load_or_create_key(&keyring, "person", home.path(), VaultKey::from_bytes([4; 32]), at(0));
         assert!(matches!(result, Err(KeyError::Garbled)), "{result:?}");
         assert_eq!(keyring.get("person").unwrap().as_deref().map(String::as_str), Some(garbled));
     }
@@ -198,7 +201,8 @@ fn a_locked_keyring_is_named_in_time_and_nothing_is_written_over() {
         }
         Ok("while") => {
             let home = tempfile::tempdir().unwrap();
-            let result = load_or_create_key(&keyring, "person", home.path(), [5; 32], at(0));
+            let result =
+                load_or_create_key(&keyring, "person", home.path(), VaultKey::from_bytes([5; 32]), at(0));
             assert!(matches!(result, Err(KeyError::Keyring(KeyringError::Locked))), "{result:?}");
             assert!(!Vault::exists(home.path()));
             return;

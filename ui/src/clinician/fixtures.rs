@@ -1,7 +1,7 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! alerts, repeated, unseen, tampered, and those of `fixtures_keys`), `&open=` a consultation, `&press=` controls by
+//! alerts, repeated, unseen, tampered, and those of `fixtures_keys` and `fixtures_lock`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
@@ -19,7 +19,7 @@ use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::fixtures_keys::Keys;
+use super::{fixtures_keys::Keys, fixtures_lock::Lock};
 use crate::{
     backend::{Answer, Backend, Rehearsal},
     dom, time,
@@ -38,6 +38,7 @@ struct World {
     heard: Vec<Heard>,
     next: u32,
     keys: Keys,
+    lock: Lock,
 }
 
 /// Reads the address and plays.
@@ -269,6 +270,7 @@ impl World {
         }
         let mut world = Self {
             keys: Keys::new(&scene, now),
+            lock: Lock::new(&scene, now),
             signed_in: scene != "signin" && scene != "signin-error",
             scene,
             now,
@@ -393,6 +395,9 @@ impl World {
             ways: Vec::new(),
         };
         let stage = match self.scene.as_str() {
+            _ if self.lock.stage(&me().name).is_some() => {
+                self.lock.stage(&me().name).unwrap_or(Stage::Starting)
+            }
             _ if self.keys.stage().is_some() => self.keys.stage().unwrap_or(Stage::Starting),
             "blocked" => blocked(ErrorCode::KeyringLocked),
             "damaged" => blocked(ErrorCode::CacheDamaged),
@@ -404,6 +409,7 @@ impl World {
             _ => Stage::Ready { person: me() },
         };
         let empty = self.scene == "empty";
+        let (locks_at, session_ends_at, pin_set) = self.lock.standing(time::now());
         ProgramState {
             stage,
             connection: if self.scene == "offline" {
@@ -439,6 +445,9 @@ impl World {
                 .then(|| ErrorReport::new(ErrorCode::NoNotifications)),
             server: "Riverside Clinic".into(),
             keys: self.keys.standing(),
+            locks_at,
+            session_ends_at,
+            pin_set,
         }
     }
 
@@ -471,6 +480,9 @@ impl World {
 
     fn answer(&mut self, name: &str, request: Value) -> Result<Value, ErrorReport> {
         if let Some(answer) = self.keys.answer(name, request.clone(), time::now()) {
+            return answer;
+        }
+        if let Some(answer) = self.lock.answer(name, request.clone(), time::now()) {
             return answer;
         }
         match name {

@@ -51,6 +51,7 @@ pub const LIST: &[(&[&str], &str)] = &[
     (&["g", "c"], "Go to my consultations"),
     (&["g", "p"], "Go to appointments"),
     (&["g", "s"], "Go to settings"),
+    (&["Ctrl", "L"], "Lock the screen"),
     (&["?"], "This list"),
     (&["Esc"], "Close"),
 ];

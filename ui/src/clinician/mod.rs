@@ -16,20 +16,26 @@ pub mod consultation;
 pub mod context;
 pub mod conversation;
 pub mod dialog;
+pub mod digits_form;
 pub mod due;
 pub mod enrol;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 #[cfg(feature = "fixtures")]
 mod fixtures_keys;
+#[cfg(feature = "fixtures")]
+mod fixtures_lock;
 pub mod gate;
 pub mod grid;
+pub mod here;
 pub mod key_card;
 pub mod key_panels;
 pub mod keys;
 pub mod list;
+pub mod locked;
 pub mod long_list;
 pub mod notice;
+pub mod pin_card;
 pub mod rail;
 pub mod restore;
 pub mod row;
@@ -115,6 +121,10 @@ fn Window() -> Html {
         Stage::SignIn { accounts, error } => html! {
             <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()} {dispatch} />
         },
+        Stage::Locked { person, since, outbox_waiting, urgent, pin_tries } => html! {
+            <locked::Locked person={person.clone()} since={*since} waiting={*outbox_waiting} urgent={*urgent}
+                pin_tries={*pin_tries} offline={matches!(state.connection, Connection::Offline { .. })} {dispatch} />
+        },
         Stage::Blocked { error, ways } => {
             html! { <blocked::Blocked error={error.clone()} ways={ways.clone()} {dispatch} /> }
         }
@@ -164,11 +174,16 @@ fn Work(props: &WorkProps) -> Html {
         let dispatch = dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Step::Help(false)))
     };
+    let on_lock = {
+        let backend = use_backend();
+        Callback::from(move |_: MouseEvent| here::lock(&backend))
+    };
     let shows_one = shell.view.has_list() && shell.selected.is_some();
     html! {
         <div class={classes!("shell", shows_one.then_some("shows-one"))}>
-            { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone() }) }
+            { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone(), on_lock }) }
             <div class="work">
+                <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} />
                 <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
                     dispatch={dispatch.clone()} />
                 if offline {

@@ -19,6 +19,8 @@ pub struct RailProps {
     pub view: View,
     /// Where a press goes.
     pub dispatch: Dispatch,
+    /// Lock the screen.
+    pub on_lock: Callback<MouseEvent>,
 }
 
 /// "Dr Amara Okafor".
@@ -55,7 +57,7 @@ pub fn outbox_words(waiting: u32, stuck: u32) -> String {
 
 /// See the module.
 pub fn rail(props: &RailProps) -> Html {
-    let RailProps { state, person, view, dispatch } = props;
+    let RailProps { state, person, view, dispatch, on_lock } = props;
     let counts = state.counts;
     let entry = |to: View, glyph: Glyph, label: &'static str, test: &'static str, badge: Html| {
         let dispatch = dispatch.clone();
@@ -82,7 +84,9 @@ pub fn rail(props: &RailProps) -> Html {
         <>
             if counts.unread > 0 {
                 <span class="badge bright" title={format!("{} unread", words::figure(counts.unread))}>
-                    { words::figure(counts.unread) }<span class="visually-hidden">{ " unread" }</span>
+                    // Wider, it would cover what it stands beside.
+                    { if counts.unread > 99 { "99+".to_owned() } else { words::figure(counts.unread) } }
+                    <span class="visually-hidden">{ " unread" }</span>
                 </span>
             }
             if counts.mine > 0 {
@@ -105,6 +109,10 @@ pub fn rail(props: &RailProps) -> Html {
                 { entry(View::Appointments, Glyph::Calendar, "Appointments", "nav-appointments", Html::default()) }
                 { entry(View::Settings, Glyph::Settings, "Settings", "nav-settings", Html::default()) }
             </ul>
+            <button type="button" class="rail-entry rail-lock" data-test="lock-now" title="Lock (Ctrl+L)" onclick={on_lock.clone()}>
+                <Icon glyph={Glyph::Lock} /><span class="rail-word">{ "Lock" }</span>
+                <kbd class="key rail-word" aria-hidden="true">{ "Ctrl L" }</kbd>
+            </button>
             { standing(state) }
         </nav>
     }

@@ -9,6 +9,7 @@ use super::{
     ask::{Doing, use_doing},
     key_card::KeyCard,
     notice::ErrorNotice,
+    pin_card::PinCard,
     rail::{outbox_words, title_and_name, what_they_do},
     shell::{Dispatch, Step},
 };
@@ -96,6 +97,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
             </section>
             <KeyCard keys={props.state.keys} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
                 dispatch={props.dispatch.clone()} />
+            <PinCard pin_set={props.state.pin_set} dispatch={props.dispatch.clone()} />
             <section class="card">
                 <h2>{ "Appearance" }</h2>
                 <p class="hint">{ "For as long as this window is open." }</p>

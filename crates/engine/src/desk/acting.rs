@@ -139,7 +139,9 @@ impl Desk {
     /// # Errors
     /// The files do not take it.
     pub async fn save_draft(&self, draft: SaveDraft) -> Result<(), ErrorReport> {
-        let open = self.inner.open()?;
+        // The last words before a lock come after it.
+        let parting = self.inner.presence().parting.clone();
+        let open = self.inner.open().or_else(|error| parting.ok_or(error))?;
         let now = self.inner.now();
         open.vault(move |vault| vault.save_draft(&draft.consultation_id, &draft.text, now)).await
     }

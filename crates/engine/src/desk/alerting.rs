@@ -2,16 +2,21 @@
 //!
 //! Promises: the window is told at once, whatever the desktop takes to answer; what goes to the desktop keeps its order; a
 //! desktop that shows nothing is named, replaced by the window's own sound, and found again; between two alerts nothing
-//! runs. Each alert that was shown, repeated, opened or not shown is on record, by ids.
+//! runs. Each alert that was shown, repeated, opened or not shown is on record, by ids. A locked screen silences nothing:
+//! what is shown behind it says how urgent it is, and no more.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_contract::{
     AlertPolicy, AlertPrivacy, Alerting, ChangeNotice, Consultation, ConsultationId, ErrorCode, ErrorReport,
     Policy,
 };
-use tokio::{sync::mpsc, time};
+use tokio::{sync::mpsc, task::JoinHandle, time};
 
 use super::{Desk, Inner, Open};
 use crate::{
@@ -86,7 +91,7 @@ impl Inner {
                 }
             }
         }
-        self.attend(open, |watch, now| watch.tell(told, now));
+        self.attend(|watch, now| watch.tell(told, now));
     }
 
     /// Whether a notification waits for the patient's name to be known.
@@ -95,29 +100,29 @@ impl Inner {
     }
 
     /// It left this person's view.
-    pub(super) fn alert_gone(&self, open: &Open, id: &ConsultationId) {
-        self.attend(open, |watch, now| watch.gone(id, now));
+    pub(super) fn alert_gone(&self, id: &ConsultationId) {
+        self.attend(|watch, now| watch.gone(id, now));
     }
 
     /// Nothing but these is in this person's view.
-    pub(super) fn alert_gone_all_but(&self, open: &Open, known: &[Consultation]) {
+    pub(super) fn alert_gone_all_but(&self, known: &[Consultation]) {
         let known = known.iter().map(|consultation| &consultation.id);
-        self.attend(open, |watch, now| watch.gone_all_but(known, now));
+        self.attend(|watch, now| watch.gone_all_but(known, now));
     }
 
     /// This person has it before their eyes, here or on another workstation.
     pub(super) fn alert_seen(&self, open: &Open, consultation: &Consultation) {
         let is_answer = alert::has_been_answered_by_reading(consultation, &open.person);
-        self.attend(open, |watch, now| watch.seen(&consultation.id, is_answer, now));
+        self.attend(|watch, now| watch.seen(&consultation.id, is_answer, now));
     }
 
-    fn attend(&self, open: &Open, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
-        self.carry_out(open, ask);
+    pub(super) fn attend(&self, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
+        self.carry_out(ask);
         self.alerts.notify_one();
     }
 
     /// Under the watch's lock to the end, so that nothing overtakes what was decided before it. None of it waits.
-    fn carry_out(&self, open: &Open, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
+    fn carry_out(&self, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
         let now = self.moment();
         let mut watch = self.watch();
         let mut answered = Vec::new();
@@ -143,7 +148,8 @@ impl Inner {
                     continue;
                 }
             };
-            if open.desktop.send(errand).is_err() {
+            let desktop = self.desktop.lock().unwrap_or_else(PoisonError::into_inner);
+            if desktop.as_ref().is_none_or(|desktop| desktop.send(errand).is_err()) {
                 tracing::debug!("The desk closes; nothing more is shown.");
             }
         }
@@ -152,8 +158,15 @@ impl Inner {
         }
     }
 
-    /// Runs as long as the desk is open: sleeps until something is due.
-    pub(super) async fn keep_alerting(self: Arc<Self>, open: Arc<Open>) {
+    /// Sets it going for as long as somebody is signed in, at an open desk or behind a locked screen.
+    pub(super) fn begin_alerting(self: &Arc<Self>) -> [JoinHandle<()>; 2] {
+        let (desktop, errands) = mpsc::unbounded_channel();
+        *self.desktop.lock().unwrap_or_else(PoisonError::into_inner) = Some(desktop);
+        [tokio::spawn(self.clone().keep_alerting()), tokio::spawn(self.clone().keep_showing(errands))]
+    }
+
+    /// Sleeps until something is due.
+    async fn keep_alerting(self: Arc<Self>) {
         loop {
             let wake = self.watch().wake();
             let sleep = wake.map_or(LONGEST_SLEEP, |at| {
@@ -161,52 +174,43 @@ impl Inner {
                 Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(LONGEST_SLEEP)
             });
             let _woken = time::timeout(sleep, self.alerts.notified()).await;
-            self.carry_out(&open, Watch::tick);
+            self.carry_out(Watch::tick);
         }
     }
 
-    /// Runs as long as the desk is open: does on the desktop what is to be done there, one after the other.
-    pub(super) async fn keep_showing(
-        self: Arc<Self>,
-        open: Arc<Open>,
-        mut errands: mpsc::UnboundedReceiver<Errand>,
-    ) {
+    /// Does on the desktop what is to be done there, one after the other.
+    async fn keep_showing(self: Arc<Self>, mut errands: mpsc::UnboundedReceiver<Errand>) {
         // Said before it matters: a person who relies on notifications must know that there are none.
-        let (inner, probed) = (self.clone(), open.clone());
-        tokio::spawn(async move { inner.probe(&probed).await });
+        let inner = self.clone();
+        tokio::spawn(async move { inner.probe().await });
         while let Some(errand) = errands.recv().await {
             match errand {
-                Errand::Show(notification) => self.show(&open, notification).await,
+                Errand::Show(notification) => self.show(notification).await,
                 Errand::Close(number) => self.surroundings.notifier.close(number),
-                Errand::Probe => self.probe(&open).await,
+                Errand::Probe => self.probe().await,
             }
         }
     }
 
-    async fn probe(&self, open: &Open) {
+    async fn probe(&self) {
         let shows = self.heed(self.surroundings.notifier.ready()).await.is_ok();
-        self.attend(open, |watch, now| {
+        self.attend(|watch, now| {
             // Asks again by itself until there is somebody to show it.
             if shows { watch.returned(now) } else { watch.failed(Alert::test().number, false, now) }
         });
     }
 
-    async fn show(self: &Arc<Self>, open: &Arc<Open>, notification: Notification) {
+    async fn show(self: &Arc<Self>, notification: Notification) {
         let Notification { alert, consultations, occasion } = notification;
         let (number, loud) = (alert.number, alert.sound);
-        let respond = self.on_response(open, &alert);
+        let respond = self.on_response(&alert);
         let outcome = self.heed(self.surroundings.notifier.show(alert, respond)).await;
-        let objects: Vec<_> = consultations.iter().map(ToString::to_string).collect();
-        let entry = match (&outcome, occasion) {
-            (Ok(_), Occasion::Corrected) => None,
-            (Ok(_), Occasion::New) => Some(open.entry("alert.show", self.now())),
-            (Ok(_), Occasion::Again) => Some(open.entry("alert.repeat", self.now())),
-            (Err(error), _) => {
-                let reason = Some(error.code.as_str().to_owned());
-                let entry = open.entry("alert.fail", self.now());
-                Some(NewEntry { outcome: Outcome::Failed, reason, ..entry })
-            }
-        };
+        match (&outcome, occasion) {
+            (Ok(_), Occasion::Corrected) => {}
+            (Ok(_), Occasion::New) => self.note_alert("alert.show", &consultations, None),
+            (Ok(_), Occasion::Again) => self.note_alert("alert.repeat", &consultations, None),
+            (Err(error), _) => self.note_alert("alert.fail", &consultations, Some(error.code)),
+        }
         match outcome {
             Ok(shown) => {
                 self.watch().shown();
@@ -214,31 +218,46 @@ impl Inner {
                     self.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
                 }
             }
-            Err(_) => self.attend(open, |watch, now| watch.failed(number, loud, now)),
-        }
-        if let Some(entry) = entry {
-            // Apart, because the next alert does not wait for the disk.
-            let (inner, open) = (self.clone(), open.clone());
-            tokio::spawn(async move { inner.note(&open, NewEntry { objects, ..entry }).await });
+            Err(_) => self.attend(|watch, now| watch.failed(number, loud, now)),
         }
     }
 
-    fn on_response(self: &Arc<Self>, open: &Arc<Open>, alert: &Alert) -> OnResponse {
-        let (weak, open) = (Arc::downgrade(self), Arc::downgrade(open));
+    /// Puts on record what became of an alert: at once, or, behind a locked screen, when it is opened again.
+    fn note_alert(
+        self: &Arc<Self>,
+        action: &'static str,
+        consultations: &[ConsultationId],
+        failed: Option<ErrorCode>,
+    ) {
+        let complete = |entry: NewEntry| NewEntry {
+            objects: consultations.iter().map(ToString::to_string).collect(),
+            outcome: if failed.is_some() { Outcome::Failed } else { entry.outcome },
+            reason: failed.map(|code| code.as_str().to_owned()),
+            ..entry
+        };
+        if let Ok(open) = self.open() {
+            let entry = complete(open.entry(action, self.now()));
+            // Apart, because the next alert does not wait for the disk.
+            let inner = self.clone();
+            tokio::spawn(async move { inner.note(&open, entry).await });
+        } else {
+            self.note_for_later(action, complete);
+        }
+    }
+
+    fn on_response(self: &Arc<Self>, alert: &Alert) -> OnResponse {
+        let weak = Arc::downgrade(self);
         let (number, consultation) = (alert.number, alert.consultation.clone());
         let runtime = tokio::runtime::Handle::current();
         Box::new(move |response| {
-            let (Some(inner), Some(open), Some(id)) = (weak.upgrade(), open.upgrade(), consultation) else {
-                return;
-            };
+            let (Some(inner), Some(id)) = (weak.upgrade(), consultation) else { return };
             inner.watch().closed(number);
             match response {
                 Response::Closed => {}
                 Response::Opened => {
-                    let entry = open.entry("alert.open", inner.now());
-                    let entry = NewEntry { objects: vec![id.to_string()], ..entry };
+                    let _runtime = runtime.enter();
+                    inner.note_alert("alert.open", std::slice::from_ref(&id), None);
                     inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
-                    runtime.spawn(async move { inner.note(&open, entry).await });
                 }
                 Response::Acknowledged => {
                     runtime.spawn(async move {

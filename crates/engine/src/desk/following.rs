@@ -89,7 +89,7 @@ impl Inner {
             return Ok(false);
         }
         for id in &digest.gone {
-            self.alert_gone(open, id);
+            self.alert_gone(id);
         }
         if !waits {
             self.alert_if_need_be(open, &digest.consultations).await;

@@ -226,7 +226,7 @@ impl Inner {
             }
             Err(ClientError::NotFound | ClientError::Forbidden) => {
                 self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
-                self.alert_gone(open, id);
+                self.alert_gone(id);
                 self.tell_consultations(vec![id.clone()]);
                 Ok(())
             }
@@ -347,7 +347,7 @@ impl Inner {
             outcome?;
         }
         self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
-        self.alert_gone_all_but(open, &consultations);
+        self.alert_gone_all_but(&consultations);
         self.alert_if_need_be(open, &consultations).await;
         self.tell_consultations(mine);
         Ok(())

@@ -220,7 +220,7 @@ impl Desk {
         let workstation = self.inner.workstation()?;
         let session = self.blocked_by(ErrorCode::HeaderForeign)?;
         let (place, now) = (workstation.place_of(&session.id), self.inner.now());
-        let (new_key, random) = (self.inner.random()?, self.inner.random()?);
+        let (new_key, random) = (self.inner.new_key()?, self.inner.random()?);
         let code = blocking(move || {
             let key = load_or_create_key(&place.keyring, &place.entry, &place.dir, new_key, now)
                 .map_err(|error| report::key(&error))?;
@@ -241,7 +241,7 @@ impl Desk {
         let (open, place) = self.at_open_files()?;
         let (session, old) = (open.session.clone(), open.key.clone());
         let in_keyring = old.in_keyring.load(Ordering::Relaxed);
-        let new = KeyAtHand::new(VaultKey::from_bytes(self.inner.random()?), in_keyring);
+        let new = KeyAtHand::new(self.inner.new_key()?, in_keyring);
         let (now, random) = (self.inner.now(), self.inner.random()?);
         open.record(vec![open.entry("vault.rekey", now)]).await?;
         drop(open);

@@ -4,13 +4,18 @@
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
 //! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
+//! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
+//! of it outlives the program.
 
 mod acting;
 mod alerting;
 mod conversation;
 mod following;
 mod keeping;
+mod kept_lock;
 mod keys;
+mod locked;
+mod locking;
 mod opening;
 mod polling;
 mod reading;
@@ -56,12 +61,18 @@ struct Inner {
     workstation: Option<Workstation>,
     now: Mutex<Now>,
     watch: Mutex<Watch>,
+    /// What goes to the desktop, in order: a repeat must not overtake what it repeats.
+    desktop: Mutex<Option<mpsc::UnboundedSender<alerting::Errand>>>,
     /// What is to be done about alerts has changed.
     alerts: Notify,
     /// A person, or a change of circumstances, asks for another attempt at once.
     try_again: Notify,
     /// There is something to send.
     outbox: Notify,
+    /// How long the person has been here, or away.
+    presence: Mutex<locking::Presence>,
+    /// Opening, locking and ending come one after the other.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What the settings make of this machine.
@@ -115,8 +126,6 @@ struct Open {
     author: record::Author,
     looks: record::Looks,
     policy: Mutex<Policy>,
-    /// What goes to the desktop, in order: a repeat must not overtake what it repeats.
-    desktop: mpsc::UnboundedSender<alerting::Errand>,
     receipts: reading::Receipts,
     /// For opening the files anew.
     session: Session,
@@ -186,9 +195,12 @@ impl Desk {
                 workstation,
                 now: Mutex::new(now),
                 watch: Mutex::default(),
+                desktop: Mutex::default(),
                 alerts: Notify::new(),
                 try_again: Notify::new(),
                 outbox: Notify::new(),
+                presence: Mutex::default(),
+                turn: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -245,7 +257,12 @@ impl Inner {
 
     /// The open desk, or the sentence for somebody who acts without one.
     fn open(&self) -> Result<Arc<Open>, ErrorReport> {
-        self.state().open.clone().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))
+        let state = self.state();
+        let absent = match state.stage {
+            Stage::Locked { .. } => ErrorCode::Locked,
+            _ => ErrorCode::SignedOut,
+        };
+        state.open.clone().ok_or_else(|| ErrorReport::new(absent))
     }
 
     fn is_online(&self) -> bool {

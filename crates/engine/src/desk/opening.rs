@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
+use chatehr_audit::NewEntry;
 use chatehr_contract::{
     Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Policy, Role, Session,
     Stage, WayIn,
 };
 use chatehr_vault::{
-    Vault,
+    Vault, VaultKey,
     keyring::{self, KeyringError},
 };
 use sha2::{Digest, Sha256};
@@ -22,10 +23,11 @@ use tokio::{task::JoinHandle, time};
 
 use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
+    kept_lock::{KeptLock, Verdict},
     reading::Receipts,
     record::{Author, Looks},
 };
-use crate::report;
+use crate::{report, session_clock::Limits};
 
 /// How often the sign-in screen asks a server that does not answer.
 const SIGN_IN_RETRY: Duration = Duration::from_secs(5);
@@ -38,6 +40,7 @@ impl Desk {
 
     /// Ends everything that goes on and closes the files, for the end of the program. The session stays.
     pub async fn close(&self) {
+        self.inner.leave().await;
         let tasks = std::mem::take(&mut self.inner.state().tasks);
         self.inner.close(Stage::Starting);
         for task in tasks {
@@ -60,7 +63,20 @@ impl Desk {
         if session.role != Role::Physician {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
-        self.inner.open_person(workstation, session, true, None).await;
+        let _turn = self.inner.turn.lock().await;
+        match self.inner.locked_session() {
+            Some(locked) if locked.id == session.id => {
+                self.inner.open_again(workstation, session, "sign-in").await;
+            }
+            // Somebody else: what was left behind the locked screen is closed first.
+            locked => {
+                if locked.is_some() {
+                    self.inner.leave_lock().await;
+                    self.inner.close(Stage::Starting);
+                }
+                self.inner.open_person(workstation, session, true, None).await;
+            }
+        }
         Ok(())
     }
 
@@ -132,6 +148,27 @@ struct Files {
     vault: Vault,
     key: KeyAtHand,
     first: bool,
+    kept: KeptLock,
+}
+
+/// What is written down of an opening, and whether the keyring is to know the session.
+#[derive(Clone)]
+pub(super) struct Opening {
+    pub(super) action: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) remember: bool,
+    /// What happened while the log was closed.
+    pub(super) untold: Vec<NewEntry>,
+}
+
+/// Whose session it is.
+pub(super) fn person_of(session: &Session) -> Person {
+    Person {
+        id: session.id.clone(),
+        name: session.name.clone(),
+        role: session.role.clone(),
+        specialties: session.specialties.clone(),
+    }
 }
 
 impl Inner {
@@ -148,7 +185,23 @@ impl Inner {
                 self.offer_sign_in();
             }
             Ok(Some(session)) if session.expires_at <= self.now() => self.end_session(),
-            Ok(Some(session)) => self.open_person(workstation, session, false, None).await,
+            Ok(Some(session)) => self.open_remembered(workstation, session).await,
+        }
+    }
+
+    /// Opens what was left a moment ago; whoever was away for longer shows who they are.
+    async fn open_remembered(self: &Arc<Self>, workstation: &Workstation, session: Session) {
+        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
+        let read = move || KeptLock::read(&keyring, &entry).map_err(|error| report::keyring(&error));
+        let read = tokio::task::spawn_blocking(read).await;
+        let kept = match read.unwrap_or_else(|error| Err(report::internal(&error))) {
+            Ok(kept) => kept,
+            Err(error) => return self.close(Stage::Blocked { error, ways: Vec::new() }),
+        };
+        match kept.at_start(&session, self.now()) {
+            Verdict::Open => self.open_person(workstation, session, false, None).await,
+            Verdict::Locked(since) => self.lock_at_start(workstation, session, since, &kept),
+            Verdict::Over => self.end_session(),
         }
     }
 
@@ -162,7 +215,22 @@ impl Inner {
         remember: bool,
         at_hand: Option<KeyAtHand>,
     ) {
-        match self.open_files(workstation, &session, remember, at_hand.clone()).await {
+        let action = if remember { "session.sign-in" } else { "session.resume" };
+        let opening = Opening { action, reason: None, remember, untold: Vec::new() };
+        self.open_person_as(workstation, session, opening, at_hand).await;
+    }
+
+    /// The same, with what is written down of it.
+    pub(super) async fn open_person_as(
+        self: &Arc<Self>,
+        workstation: &Workstation,
+        session: Session,
+        opening: Opening,
+        at_hand: Option<KeyAtHand>,
+    ) {
+        // Files that were only waiting for a window's last words are in the way of opening them.
+        self.presence().parting = None;
+        match self.open_files(workstation, &session, opening, at_hand.clone()).await {
             Ok(files) => self.open_desk(workstation, session, files),
             Err(error) => {
                 let ways = workstation.ways_past(&session.id, error.code).await;
@@ -175,17 +243,14 @@ impl Inner {
     }
 
     fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, files: Files) {
-        let person = Person {
-            id: session.id.clone(),
-            name: session.name.clone(),
-            role: session.role.clone(),
-            specialties: session.specialties.clone(),
-        };
+        let person = person_of(&session);
         tracing::info!(person = %person.id, "The desk is open.");
         let server = workstation.client_of_its_own().with_session(&session.token);
-        let Files { vault, key, first } = files;
+        let Files { vault, key, first, kept } = files;
+        let limits = Limits::of(&Policy::default(), self.is_shared());
+        self.begin_presence(&session, kept.spent(self.now()), limits);
+        self.presence().pin_set = kept.has_pin();
         let inner = Arc::downgrade(self);
-        let (desktop, errands) = tokio::sync::mpsc::unbounded_channel();
         let open = Arc::new(Open {
             person: person.clone(),
             vault,
@@ -195,7 +260,6 @@ impl Inner {
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
-            desktop,
             receipts: Receipts::default(),
             session,
             inner,
@@ -213,13 +277,13 @@ impl Inner {
             blocked_key: None,
             tasks: Vec::new(),
         });
-        let tasks = [
+        let mut tasks = vec![
             tokio::spawn(Inner::keep_in_step(self.clone(), open.clone())),
             tokio::spawn(Inner::keep_sending(self.clone(), open.clone())),
             tokio::spawn(Inner::keep_up(self.clone(), open.clone())),
-            tokio::spawn(Inner::keep_alerting(self.clone(), open.clone())),
-            tokio::spawn(Inner::keep_showing(self.clone(), open.clone(), errands)),
+            tokio::spawn(Inner::keep_presence(self.clone(), open.clone())),
         ];
+        tasks.extend(self.begin_alerting());
         {
             let mut state = self.state();
             if state.open.as_ref().is_some_and(|now| Arc::ptr_eq(now, &open)) {
@@ -236,22 +300,26 @@ impl Inner {
         &self,
         workstation: &Workstation,
         session: &Session,
-        remember: bool,
+        opening: Opening,
         at_hand: Option<KeyAtHand>,
     ) -> Result<Files, ErrorReport> {
-        let new_key = self.random()?;
+        let new_key = self.new_key()?;
         let keyring = workstation.keyring.clone();
         let dir = workstation.dir_of(&session.id);
         let key_entry = workstation.key_entry_of(&session.id);
         let session_entry = workstation.session_entry();
-        let remembered = if remember {
+        let lock_entry = workstation.lock_entry_of(&session.id);
+        let remembered = if opening.remember {
             Some(serde_json::to_string(session).map_err(|error| report::internal(&error))?)
         } else {
             None
         };
         let now = self.now();
         let author = Author::new(session, &workstation.settings.workstation);
-        let entry = author.entry(if remember { "session.sign-in" } else { "session.resume" }, now);
+        let reason = opening.reason.map(str::to_owned);
+        let entry = NewEntry { reason, ..author.entry(opening.action, now) };
+        let limits = Limits::of(&Policy::default(), self.is_shared());
+        let session = session.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let first = !Vault::exists(&dir);
             let key = match at_hand {
@@ -262,14 +330,33 @@ impl Inner {
                 }
             };
             let vault = Vault::open(&dir, &key.key).map_err(|error| report::open(&error))?;
-            vault.recover().and_then(|()| vault.record(&[entry])).map_err(|error| report::vault(&error))?;
+            // Who opens the files has shown who they are: a keyring that does not answer to this is not in the way, and
+            // what it holds is not written over.
+            let in_keyring = key.in_keyring.load(Ordering::Relaxed);
+            let read = in_keyring.then(|| KeptLock::read(&keyring, &lock_entry)).and_then(Result::ok);
+            let (known, mut kept) = (read.is_some(), read.unwrap_or_default());
+            let mut entries = kept.untold(&author);
+            entries.extend(opening.untold);
+            entries.push(entry);
+            vault.recover().and_then(|()| vault.record(&entries)).map_err(|error| report::vault(&error))?;
+            kept.opened(&session, now, limits);
+            if known && let Err(error) = kept.write(&keyring, &lock_entry) {
+                // At worst the next start asks who it is.
+                tracing::warn!(%error, "The keyring does not know that the person is here.");
+            }
             // A keyring that the files were opened without has no place for the session either.
-            if let Some(text) = remembered.filter(|_| key.in_keyring.load(Ordering::Relaxed)) {
+            if let Some(text) = remembered.filter(|_| in_keyring) {
                 keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
             }
-            Ok(Files { vault, key, first })
+            Ok(Files { vault, key, first, kept })
         });
         opened.await.map_err(|error| report::internal(&error))?
+    }
+
+    /// A new key to somebody's files.
+    pub(super) fn new_key(&self) -> Result<VaultKey, ErrorReport> {
+        VaultKey::filled(|bytes| self.surroundings.random.fill(bytes))
+            .map_err(|error| report::internal(&error))
     }
 
     /// Fresh random bytes for a key.
@@ -282,12 +369,19 @@ impl Inner {
     /// The server no longer knows the session.
     pub(super) fn end_session(self: &Arc<Self>) {
         let error = Some(ErrorReport::new(ErrorCode::SignedOut));
-        let inner = self.clone();
-        if let Ok(open) = self.open() {
+        let parting = self.presence().parting.clone();
+        if let Some(open) = self.open().ok().or(parting) {
             let (inner, entry) = (self.clone(), open.entry("session.end", self.now()));
             tokio::spawn(async move { inner.note(&open, entry).await });
         }
         self.close(Stage::SignIn { accounts: Vec::new(), error });
+        self.forget_session();
+        self.offer_sign_in();
+    }
+
+    /// The keyring need not know the session any more.
+    pub(super) fn forget_session(self: &Arc<Self>) {
+        let inner = self.clone();
         let forgetting = async move {
             if let Some(workstation) = &inner.workstation
                 && let Err(error) = workstation.forget_session().await
@@ -296,7 +390,6 @@ impl Inner {
             }
         };
         tokio::spawn(forgetting);
-        self.offer_sign_in();
     }
 
     /// Damage that shows only while the desk is open has the same way out as at a start.
@@ -312,6 +405,13 @@ impl Inner {
 
     /// Closes whatever is open and goes to a stage without files.
     pub(super) fn close(&self, stage: Stage) {
+        self.go_to(stage);
+        self.forget_alerts();
+        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
+    }
+
+    /// The same, but for what is still to be told of urgent requests.
+    pub(super) fn go_to(&self, stage: Stage) {
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage,
@@ -324,12 +424,15 @@ impl Inner {
             blocked_key: None,
             tasks: Vec::new(),
         });
-        self.forget_alerts();
-        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
     }
 
     /// Goes to another state of things and ends what belonged to the one before.
     fn replace(&self, next: Now) {
+        {
+            // What was left behind a locked screen does not outlive it.
+            let mut presence = self.presence();
+            (presence.locked, presence.parting) = (None, None);
+        }
         let before = std::mem::replace(&mut *self.state(), next);
         before.tasks.iter().for_each(JoinHandle::abort);
     }
@@ -350,8 +453,9 @@ impl Inner {
                     let Stage::SignIn { accounts: shown, error } = &mut state.stage else { return };
                     *shown = accounts;
                     // Why the session ended stays on the screen unless something newer is in the way.
+                    let why_it_ended = [ErrorCode::SignedOut, ErrorCode::SessionOver];
                     if problem.is_some()
-                        || error.as_ref().is_some_and(|error| error.code != ErrorCode::SignedOut)
+                        || error.as_ref().is_some_and(|error| !why_it_ended.contains(&error.code))
                     {
                         *error = problem;
                     }
@@ -405,6 +509,11 @@ impl Workstation {
         self.settings.data_dir.join("people").join(self.file_name_of(person))
     }
 
+    /// Where the keyring has what outlives the program of a person's locked screen.
+    pub(super) fn lock_entry_of(&self, person: &PersonId) -> String {
+        format!("lock:{}", self.file_name_of(person))
+    }
+
     /// Where the keyring has the key to the person's files.
     pub(super) fn key_entry_of(&self, person: &PersonId) -> String {
         format!("vault:{}", self.file_name_of(person))
@@ -415,7 +524,7 @@ impl Workstation {
     }
 }
 
-fn digest(parts: &[&str]) -> String {
+pub(super) fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use chatehr_client::ClientError;
 use chatehr_contract::{Connection, ErrorCode, ErrorReport, MessageKind, NewMessage, Timestamp};
 use chatehr_seal::Binding;
-use chatehr_vault::{CacheChange, OutboxRow, OutboxState};
+use chatehr_vault::{CacheChange, OutboxRow, OutboxState, VaultError};
 use futures_util::{StreamExt, stream};
 use serde_json::Map;
 use tokio::time;
@@ -63,7 +63,7 @@ enum Outcome {
 
 /// What the loop remembers of the connection.
 #[derive(Default)]
-struct Course {
+pub(super) struct Course {
     /// Of the connection that the waiting rows were last looked at under.
     online_since: Option<Timestamp>,
     /// The server asks for no attempt before this.
@@ -94,7 +94,11 @@ impl Inner {
     }
 
     /// Sends until nothing is due, and says how long it is until something is.
-    async fn send_what_is_due(self: &Arc<Self>, open: &Open, course: &mut Course) -> Option<Duration> {
+    pub(super) async fn send_what_is_due(
+        self: &Arc<Self>,
+        open: &Open,
+        course: &mut Course,
+    ) -> Option<Duration> {
         loop {
             let next = self.put_right(open, false).await;
             let Ok(rows) = self.due(open).await else { return None };
@@ -133,7 +137,11 @@ impl Inner {
             let mut next: Option<Timestamp> = None;
             let mut settled = Vec::new();
             for row in vault.outbox(None)?.into_iter().filter(|row| row.state != OutboxState::Sending) {
-                let told = vault.message_of_envelope(&row.envelope_id)?;
+                let told = match vault.message_of_envelope(&row.envelope_id) {
+                    // Behind a locked screen nothing is told.
+                    Err(VaultError::CacheClosed) => None,
+                    told => told?,
+                };
                 let told = told.is_some_and(|stored| {
                     stored.message.from_id == me && stored.message.consultation_id == row.consultation_id
                 });
@@ -187,9 +195,12 @@ impl Inner {
         let due = open.vault(move |vault| {
             let mut ranked = Vec::new();
             for row in vault.due(now)? {
-                let urgency =
-                    vault.consultation(&row.consultation_id)?.map(|held| held.urgency.triage_rank());
-                ranked.push((urgency.unwrap_or(u8::MAX), row));
+                let held = match vault.consultation(&row.consultation_id) {
+                    // Behind a locked screen all are alike.
+                    Err(VaultError::CacheClosed) => None,
+                    held => held?,
+                };
+                ranked.push((held.map_or(u8::MAX, |held| held.urgency.triage_rank()), row));
             }
             ranked.sort_by_key(|(urgency, row)| (*urgency, row.seq));
             Ok(ranked.into_iter().map(|(_, row)| row).collect())
@@ -223,7 +234,15 @@ impl Inner {
             Ok(message) => {
                 let (envelope, text) = (row.envelope_id.clone(), row.text.clone());
                 let settled = open.vault(move |vault| {
-                    vault.apply(&[CacheChange::Message { message, text: Some(text), unreadable: false }])?;
+                    match vault.apply(&[CacheChange::Message {
+                        message,
+                        text: Some(text),
+                        unreadable: false,
+                    }]) {
+                        // Behind a locked screen; it is fetched with everything else afterwards.
+                        Ok(()) | Err(VaultError::CacheClosed) => {}
+                        Err(error) => return Err(error),
+                    }
                     vault.settle(&envelope)
                 });
                 match settled.await {

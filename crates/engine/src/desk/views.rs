@@ -40,10 +40,19 @@ impl Desk {
                 integrity: state.integrity.clone(),
                 server: server.unwrap_or_default(),
                 keys: chatehr_contract::KeyStanding::default(),
+                locks_at: None,
+                session_ends_at: None,
+                pin_set: false,
             };
             (program, state.open.clone())
         };
         if let Some(open) = open {
+            {
+                let presence = self.inner.presence();
+                program.locks_at = presence.locks_at;
+                program.session_ends_at = presence.session_ends_at;
+                program.pin_set = presence.pin_set;
+            }
             program.keys = self.key_standing(&open).await;
             let person = open.person.clone();
             let read = open.vault(move |vault| {

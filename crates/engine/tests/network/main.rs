@@ -340,7 +340,10 @@ async fn after_eight_hours_asleep_everything_is_as_it_should_be() {
     sleep(Duration::from_millis(100)).await;
     world.network.heal();
     world.clock.move_by(8 * 3600);
+    // Nobody has shown that they are there: it is locked, and whoever unlocks it finds everything in step.
+    world.bench.until("locked", |state| matches!(state.stage, Stage::Locked { .. })).await;
     let woke = Instant::now();
+    world.bench.desk.sign_in(OKAFOR).await.unwrap();
     world.bench.until_known(&colleague.id).await;
     println!("asleep for eight hours: in step after {:.1} s", woke.elapsed().as_secs_f64());
     world.write(&id, "after").await;

@@ -25,7 +25,7 @@ use chatehr_engine::{
     Surroundings,
 };
 use chatehr_server::{ClassRates, Config, Rate, RateSettings, Running, start as start_server};
-use chatehr_vault::{Vault, keyring};
+use chatehr_vault::{Vault, VaultKey, keyring};
 use tempfile::TempDir;
 
 pub const OKAFOR: &str = "482913";
@@ -270,7 +270,14 @@ pub async fn files(bench: Bench, settings: &Settings) -> Vault {
     let dir = people.into_iter().next().unwrap().unwrap().path();
     let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
     let ring = keyring::Keyring::new(&settings.keyring_service);
-    let key = keyring::load_or_create_key(&ring, &entry, &dir, [0; 32], Timestamp::from_millis(0)).unwrap();
+    let key = keyring::load_or_create_key(
+        &ring,
+        &entry,
+        &dir,
+        VaultKey::from_bytes([0; 32]),
+        Timestamp::from_millis(0),
+    )
+    .unwrap();
     for _ in 0..100 {
         match Vault::open(&dir, &key) {
             Ok(vault) => return vault,
@@ -346,7 +353,15 @@ impl Clinic {
             metadata: serde_json::Map::new(),
         };
         let key = format!("{:?}", SystemTime::now());
-        server.create_consultation(&new, &key).await.unwrap()
+        loop {
+            match server.create_consultation(&new, &key).await {
+                // Who asks for many things at once is asked to slow down.
+                Err(error) if error.retry_after().is_some() => {
+                    tokio::time::sleep(error.retry_after().unwrap()).await;
+                }
+                made => return made.unwrap(),
+            }
+        }
     }
 }
 
@@ -362,6 +377,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         timeout: Duration::from_secs(20),
         data_dir: data.to_owned(),
         workstation: "desk-1".to_owned(),
+        shared: false,
         backup_dir: Some(data.to_owned()),
         alerts: AlertPolicy::default(),
         // One namespace for each directory, so that tests never share a key.

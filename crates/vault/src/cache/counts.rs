@@ -23,7 +23,7 @@ impl Vault {
     pub fn counts(&self, person: &PersonId, specialties: &[SpecialtyCode]) -> Result<Counts, VaultError> {
         let marks: HashMap<ConsultationId, Timestamp> = self.read_marks()?;
         let pools = pools(specialties)?;
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let (queue, queue_urgent) = cache
                 .prepare_cached(&format!(
                     "SELECT count(*), count(*) FILTER (WHERE triage < 2) FROM consultation WHERE {QUEUE}"
@@ -49,7 +49,7 @@ impl Vault {
     /// [`VaultError`].
     pub fn unread(&self, consultation: &ConsultationId, person: &PersonId) -> Result<u32, VaultError> {
         let mark = self.read_mark(consultation)?;
-        self.cache().read(|cache| count_unread(cache, consultation, person, mark))
+        self.cache()?.read(|cache| count_unread(cache, consultation, person, mark))
     }
 }
 

@@ -39,7 +39,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn message_count(&self, consultation: &ConsultationId) -> Result<u32, VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let count = "SELECT count(*) FROM message WHERE consultation_id = ?1";
             Ok(cache.prepare_cached(count)?.query_row([consultation.as_str()], |row| row.get(0))?)
         })
@@ -50,7 +50,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn latest_change(&self) -> Result<(Option<Timestamp>, u32), VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let query = "SELECT max(updated_at), count(*) FROM consultation";
             let (at, count): (Option<i64>, u32) =
                 cache.prepare_cached(query)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -69,7 +69,7 @@ impl Vault {
         let (page, total) = list(query.scope);
         let pools = pools(query.specialties)?;
         let one = query.specialty.map(SpecialtyCode::as_str);
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let rows =
                 records(cache, &page, params![query.person.as_str(), pools, one, query.limit, query.offset])?;
             let total = cache
@@ -84,7 +84,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn consultation(&self, id: &ConsultationId) -> Result<Option<Consultation>, VaultError> {
-        self.cache().read(|cache| one(cache, "SELECT record FROM consultation WHERE id = ?1", [id.as_str()]))
+        self.cache()?.read(|cache| one(cache, "SELECT record FROM consultation WHERE id = ?1", [id.as_str()]))
     }
 
     /// A patient's consultations, latest first.
@@ -96,7 +96,7 @@ impl Vault {
         patient: &PersonId,
         limit: u32,
     ) -> Result<Vec<Consultation>, VaultError> {
-        self.cache().read(|cache| records(cache, BY_PATIENT, params![patient.as_str(), limit]))
+        self.cache()?.read(|cache| records(cache, BY_PATIENT, params![patient.as_str(), limit]))
     }
 
     /// The latest messages of a consultation, oldest first, and whether there are older ones.
@@ -108,7 +108,7 @@ impl Vault {
         consultation: &ConsultationId,
         limit: u32,
     ) -> Result<(Vec<StoredMessage>, bool), VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let mut found =
                 messages(cache, LATEST_MESSAGES, params![consultation.as_str(), i64::from(limit) + 1])?;
             let has_older = found.len() > limit as usize;
@@ -123,7 +123,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn messages_without_text(&self, consultation: &ConsultationId) -> Result<Vec<Message>, VaultError> {
-        self.cache().read(|cache| records(cache, WITHOUT_TEXT, [consultation.as_str()]))
+        self.cache()?.read(|cache| records(cache, WITHOUT_TEXT, [consultation.as_str()]))
     }
 
     /// The message that the server made of an envelope of ours, so that a row which was sent just before a crash is
@@ -132,7 +132,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn message_of_envelope(&self, envelope: &EnvelopeId) -> Result<Option<StoredMessage>, VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let found = messages(cache, BY_ENVELOPE, [envelope.as_str()])?;
             Ok(found.into_iter().next())
         })
@@ -143,7 +143,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn appointments(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Appointment>, VaultError> {
-        self.cache().read(|cache| records(cache, APPOINTMENTS, params![from.millis(), to.millis()]))
+        self.cache()?.read(|cache| records(cache, APPOINTMENTS, params![from.millis(), to.millis()]))
     }
 
     /// A patient's appointments, soonest first.
@@ -151,7 +151,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn appointments_of_patient(&self, patient: &PersonId) -> Result<Vec<Appointment>, VaultError> {
-        self.cache().read(|cache| records(cache, APPOINTMENTS_BY_PATIENT, [patient.as_str()]))
+        self.cache()?.read(|cache| records(cache, APPOINTMENTS_BY_PATIENT, [patient.as_str()]))
     }
 
     /// One patient.
@@ -159,7 +159,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn patient(&self, id: &PersonId) -> Result<Option<Patient>, VaultError> {
-        self.cache().read(|cache| one(cache, "SELECT record FROM patient WHERE id = ?1", [id.as_str()]))
+        self.cache()?.read(|cache| one(cache, "SELECT record FROM patient WHERE id = ?1", [id.as_str()]))
     }
 
     /// Those of the patients that are known, in no particular order.
@@ -168,7 +168,7 @@ impl Vault {
     /// [`VaultError`].
     pub fn patients(&self, ids: &[PersonId]) -> Result<Vec<Patient>, VaultError> {
         let ids = json(ids)?;
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             records(cache, "SELECT record FROM patient WHERE id IN (SELECT value FROM json_each(?1))", [ids])
         })
     }
@@ -178,7 +178,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn physician(&self, id: &PersonId) -> Result<Option<Physician>, VaultError> {
-        self.cache().read(|cache| one(cache, "SELECT record FROM physician WHERE id = ?1", [id.as_str()]))
+        self.cache()?.read(|cache| one(cache, "SELECT record FROM physician WHERE id = ?1", [id.as_str()]))
     }
 
     /// A conversation's key.
@@ -186,7 +186,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn message_key(&self, consultation: &ConsultationId) -> Result<Option<StoredKey>, VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             Ok(cache
                 .prepare_cached("SELECT kid, key FROM message_key WHERE consultation_id = ?1")?
                 .query_row([consultation.as_str()], |row| {
@@ -201,7 +201,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn last_event(&self) -> Result<Option<String>, VaultError> {
-        self.cache()
+        self.cache()?
             .read(|cache| Ok(cache.query_row("SELECT last_event FROM sync_state", [], |row| row.get(0))?))
     }
 
@@ -211,7 +211,7 @@ impl Vault {
     /// [`VaultError`].
     pub fn synced_at(&self) -> Result<Option<Timestamp>, VaultError> {
         let millis: Option<i64> = self
-            .cache()
+            .cache()?
             .read(|cache| Ok(cache.query_row("SELECT synced_at FROM sync_state", [], |row| row.get(0))?))?;
         Ok(millis.map(Timestamp::from_millis))
     }

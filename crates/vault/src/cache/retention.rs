@@ -48,7 +48,7 @@ impl Vault {
         let mut gone = Forgotten::default();
         let mut after = String::new();
         loop {
-            let batch = self.cache().write(|cache| {
+            let batch = self.cache()?.write(|cache| {
                 let ids = closed(cache, before, &after)?;
                 let (mut consultations, mut messages) = (0, 0);
                 for id in &ids {
@@ -74,7 +74,7 @@ impl Vault {
                 None => break,
             }
         }
-        let (appointments, patients) = self.cache().write(|cache| {
+        let (appointments, patients) = self.cache()?.write(|cache| {
             let appointments =
                 cache.prepare_cached("DELETE FROM appointment WHERE at < ?1")?.execute([before.millis()])?;
             Ok((appointments, forget_patients(cache)?))
@@ -84,11 +84,11 @@ impl Vault {
         if !gone.is_nothing() {
             // A deleted text stays in the index's segments until they are written anew, and in the file's log until
             // that begins anew.
-            self.cache().write(|cache| {
+            self.cache()?.write(|cache| {
                 cache.execute("INSERT INTO search_index (search_index) VALUES ('optimize')", [])?;
                 Ok(())
             })?;
-            self.cache().fold_log();
+            self.cache()?.fold_log();
         }
         Ok(gone)
     }
@@ -98,7 +98,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn held(&self, ids: &[ConsultationId]) -> Result<HashSet<ConsultationId>, VaultError> {
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let mut find = cache.prepare_cached("SELECT 1 FROM consultation WHERE id = ?1")?;
             let mut held = HashSet::new();
             for id in ids {

@@ -95,7 +95,7 @@ impl Vault {
         if words.is_empty() {
             return Ok(Vec::new());
         }
-        self.cache().read(|cache| {
+        self.cache()?.read(|cache| {
             let query = query(cache, &words)?;
             let mut statement = cache.prepare_cached(SEARCH)?;
             let hits = statement.query_map(params![query, limit], |row| {

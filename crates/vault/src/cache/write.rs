@@ -23,7 +23,7 @@ impl Vault {
         if changes.is_empty() {
             return Ok(());
         }
-        self.cache().write(|cache| changes.iter().try_for_each(|change| apply(cache, change)))
+        self.cache()?.write(|cache| changes.iter().try_for_each(|change| apply(cache, change)))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use chatehr_contract::Timestamp;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{KeyError, Keyring, KeyringError, Look};
 use crate::{
@@ -30,11 +30,9 @@ pub fn load_or_create_key(
     keyring: &Keyring,
     entry: &str,
     dir: &Path,
-    mut new_key: [u8; 32],
+    created: VaultKey,
     now: Timestamp,
 ) -> Result<VaultKey, KeyError> {
-    let created = VaultKey::from_bytes(new_key);
-    new_key.zeroize();
     let Look { held, next, backend } = keyring.look(entry)?;
     // A header that cannot be read says nothing about keys, and is in the way of opening the files later.
     let header = header::read(dir).ok().and_then(|found| match found {

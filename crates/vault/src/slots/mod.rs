@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 pub use error::SlotError;
-use passphrase::Argon;
+pub(crate) use passphrase::Argon;
 pub use passphrase::Passphrase;
 pub use recovery::{CodeError, RecoveryCode};
 pub(crate) use slot::{KEYRING_ID, Slot};

@@ -81,7 +81,7 @@ impl Person {
         let keyring = Keyring::new("chatehr-test");
         let patient = keyring.clone().within(Duration::from_secs(60), Duration::from_secs(60));
         let new_key = *b"golden key of the vault's tests!";
-        let key = load_or_create_key(&patient, ENTRY, &dir, new_key, at(0)).unwrap();
+        let key = load_or_create_key(&patient, ENTRY, &dir, VaultKey::from_bytes(new_key), at(0)).unwrap();
         let vault = Vault::open(&dir, &key).unwrap();
         vault.save_draft(&c("c-1"), "half a sentence", at(1)).unwrap();
         drop(vault);
@@ -92,7 +92,7 @@ impl Person {
     /// Starts as the program does.
     fn start(&self) -> Result<Vault, Obstacle> {
         // The file must not be made over, so any key will do that is none.
-        let key = load_or_create_key(&self.keyring, ENTRY, &self.dir, [9; 32], at(3));
+        let key = load_or_create_key(&self.keyring, ENTRY, &self.dir, VaultKey::from_bytes([9; 32]), at(3));
         let key = key.map_err(|error| Obstacle::from(&error))?;
         Vault::open(&self.dir, &key).map_err(|error| Obstacle::from(&error))
     }
@@ -186,7 +186,8 @@ fn an_emptied_keyring_is_told_from_another_one() {
     person.is_stopped_by(Obstacle::KeyMissing);
     person.service.becomes("kdewallet");
     person.is_stopped_by(Obstacle::BackendChanged);
-    let told = load_or_create_key(&person.keyring, ENTRY, &person.dir, [9; 32], at(3)).unwrap_err();
+    let told = load_or_create_key(&person.keyring, ENTRY, &person.dir, VaultKey::from_bytes([9; 32]), at(3))
+        .unwrap_err();
     assert!(
         matches!(&told, KeyError::BackendChanged { was, now }
             if was == "secret-service:login" && now == "secret-service:kdewallet"),

@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use chatehr_contract::{AlertNotice, AlertRule, Alerting, ConsultationId, Timestamp, Urgency};
+use chatehr_contract::{AlertNotice, AlertPrivacy, AlertRule, Alerting, ConsultationId, Timestamp, Urgency};
 
 use super::words::{Alert, words};
 use state::{Group, Request};
@@ -110,6 +110,8 @@ pub struct Watch {
     probe_at: Option<Timestamp>,
     /// The time when it was last told.
     latest: Option<Timestamp>,
+    /// Nobody is known to be before the screen.
+    veiled: bool,
 }
 
 impl Watch {
@@ -125,6 +127,31 @@ impl Watch {
     /// The rules.
     pub fn alerting(&self) -> &Alerting {
         &self.alerting
+    }
+
+    /// Says no more than how urgent it is from now on, and offers nothing that only its reader may do: the screen is
+    /// locked. What is on it is said anew.
+    pub fn veil(&mut self, now: Moment) -> Vec<Effect> {
+        self.veiled = true;
+        let mut effects = Vec::new();
+        let on: Vec<_> =
+            self.groups.iter().filter(|(_, group)| group.on_screen).map(|(number, _)| *number).collect();
+        for number in on {
+            self.show(number, Occasion::Corrected, now, &mut effects);
+        }
+        effects
+    }
+
+    /// Its reader is back, before a window that knows of nothing yet.
+    pub fn unveil(&mut self) -> Vec<Effect> {
+        self.veiled = false;
+        let told = self.requests.values().filter(|request| request.told > 0);
+        told.map(|request| Effect::Banner(request.notice.clone())).collect()
+    }
+
+    /// How many urgent requests have alerted and still want an answer.
+    pub fn waiting(&self) -> usize {
+        self.requests.values().filter(|request| request.told > 0 && request.notice.urgency.alerts()).count()
     }
 
     /// What the server has just told: what each asks of this person, if anything. Told together, they are one alert.
@@ -186,6 +213,7 @@ impl Watch {
     pub fn forget(&mut self) -> Vec<u64> {
         self.requests.clear();
         self.seen.clear();
+        self.veiled = false;
         std::mem::take(&mut self.groups).into_keys().collect()
     }
 
@@ -416,12 +444,14 @@ impl Watch {
         let mut members: Vec<&Request> = self.members(number).collect();
         members.sort_by_key(|request| request.place());
         let Some(first) = members.first() else { return };
+        let privacy = self.alerting.privacy();
+        let privacy = if self.veiled { privacy.min(AlertPrivacy::Urgency) } else { privacy };
         let (title, body) = words(
             &first.notice,
             first.initials.as_deref(),
             members.len() - 1,
             first.told > 1,
-            self.alerting.privacy(),
+            privacy,
             now.at,
         );
         let showing = Notification {
@@ -431,7 +461,7 @@ impl Watch {
                 critical: first.notice.urgency.alerts(),
                 emergency: first.notice.urgency == Urgency::Emergency,
                 sound: occasion != Occasion::Corrected && members.iter().any(|request| request.rule.sound),
-                may_acknowledge: members.len() == 1 && first.notice.may_acknowledge,
+                may_acknowledge: members.len() == 1 && first.notice.may_acknowledge && !self.veiled,
                 title,
                 body,
             },

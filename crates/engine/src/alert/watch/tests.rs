@@ -66,6 +66,32 @@ fn an_unanswered_request_repeats_in_the_same_notification_and_tells_the_time_lef
 }
 
 #[test]
+fn behind_a_locked_screen_it_goes_on_and_says_how_urgent_it_is_and_no_more() {
+    let mut watch = Watch::default();
+    let asked = Claim { initials: Some("M. S.".to_owned()), ..claim("a", Urgency::Emergency, false, 0) };
+    let initials = AlertPolicy { privacy: Some(AlertPrivacy::Initials), ..AlertPolicy::default() };
+    watch.set_alerting(Alerting { clinic: initials, ..Alerting::default() }, at(0));
+    let open = watch.tell([(id("a"), Some(asked))], at(0));
+    assert_eq!(shown(&open)[0].2, "Emergency cardiology consultation, M. S.");
+    let veiled = watch.veil(at(1000));
+    assert_eq!(shown(&veiled), [(1, Occasion::Corrected, "Emergency consultation", "")]);
+    let offers = |effects: &[Effect]| {
+        let mut shown = effects.iter().filter_map(|effect| match effect {
+            Effect::Show(notification) => Some(notification.alert.may_acknowledge),
+            _ => None,
+        });
+        shown.next()
+    };
+    assert_eq!((offers(&open), offers(&veiled)), (Some(true), Some(false)));
+    let again = watch.tick(at(30_000));
+    assert_eq!(shown(&again), [(1, Occasion::Again, "Emergency consultation", "Not answered yet")]);
+    assert_eq!(watch.waiting(), 1);
+    let back = watch.unveil();
+    assert!(matches!(back.as_slice(), [Effect::Banner(notice)] if notice.told == 2), "{back:?}");
+    assert_eq!(shown(&watch.tick(at(60_000)))[0].2, "Emergency cardiology consultation, M. S.");
+}
+
+#[test]
 fn what_comes_within_a_second_is_one_notification_and_what_comes_later_is_another() {
     let mut watch = Watch::default();
     assert_eq!(shown(&ask(&mut watch, "a", Urgency::Urgent, 0)).len(), 1);

@@ -1,0 +1,167 @@
+//! What goes on behind a locked screen: what was sent just before goes out, and urgent requests are told.
+//!
+//! Promises: nothing of a patient is kept or shown. An urgent request alerts and repeats as at an open desk, and what it
+//! says is how urgent it is; of what an event is about, and of the list that a server without events is asked for each
+//! minute, only that is kept. The ledger closes, and the key leaves memory, as soon as nothing waits in it.
+
+use std::{sync::Arc, time::Duration};
+
+use chatehr_client::{ClientError, SignedIn, StreamItem};
+use chatehr_contract::{Connection, Consultation, ConsultationId, EventKind};
+use chatehr_vault::OutboxState;
+use tokio::time;
+
+use super::{Inner, Open, locking::LAST_WORDS, opening::person_of, sending::Course};
+use crate::{alert, report};
+
+/// How often the outbox is looked at; sooner when it is woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often a server without events is asked.
+const ASK: Duration = Duration::from_secs(60);
+/// Between two attempts to reach the server.
+const RETRY: Duration = Duration::from_secs(10);
+
+impl Inner {
+    /// Sets it going: `files` are those with a closed cache, `place` is where the stream of events was left.
+    pub(super) fn begin_locked(self: &Arc<Self>, files: Option<Arc<Open>>, place: Option<String>) {
+        let Some(server) = self.presence().locked.as_ref().map(|locked| locked.server.clone()) else {
+            return;
+        };
+        let mut tasks = vec![
+            tokio::spawn(self.clone().presence_while_locked()),
+            tokio::spawn(self.clone().listen_locked(server, place)),
+        ];
+        tasks.extend(files.map(|open| tokio::spawn(self.clone().send_locked(open))));
+        self.state().tasks.extend(tasks);
+    }
+
+    /// Goes on telling what waits, in fewer words.
+    pub(super) fn alert_behind_lock(self: &Arc<Self>) {
+        let tasks = self.begin_alerting();
+        self.state().tasks.extend(tasks);
+        self.attend(|watch, now| watch.veil(now));
+        self.count_urgent();
+    }
+
+    /// Sends what waits, and closes the ledger after that.
+    async fn send_locked(self: Arc<Self>, open: Arc<Open>) {
+        // An attempt that the lock has cut short is made again, under the same name.
+        if let Err(error) = open.vault(|vault| vault.recover()).await {
+            tracing::warn!(code = error.code.as_str(), "What was being sent waits for the next opening.");
+        }
+        let last_words = time::Instant::now() + LAST_WORDS;
+        let mut course = Course::default();
+        loop {
+            if self.is_online() {
+                self.send_what_is_due(&open, &mut course).await;
+            }
+            let waiting = self.note_waiting(&open).await;
+            if waiting == 0 && time::Instant::now() >= last_words {
+                return self.part_from(&open);
+            }
+            let pause =
+                if waiting == 0 { last_words.duration_since(time::Instant::now()) } else { LOOK_AGAIN };
+            let _woken = time::timeout(pause, self.outbox.notified()).await;
+        }
+    }
+
+    /// What still waits to be sent without anybody's decision; shown on the lock screen.
+    pub(super) async fn note_waiting(&self, open: &Open) -> usize {
+        let Ok(rows) = open.vault(|vault| vault.outbox(None)).await else { return 0 };
+        let waiting = rows.iter().filter(|row| !matches!(row.state, OutboxState::Stuck { .. })).count();
+        self.on_lock_screen(|shown, _, _| *shown = u32::try_from(waiting).unwrap_or(u32::MAX));
+        waiting
+    }
+
+    async fn listen_locked(self: Arc<Self>, server: SignedIn, place: Option<String>) {
+        loop {
+            match self.listen_thinly(&server, place.clone()).await {
+                Ok(()) => {}
+                Err(ClientError::SignedOut) => return self.end_session(),
+                Err(error) => {
+                    self.set_locked_offline(&error, RETRY);
+                    time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn listen_thinly(
+        self: &Arc<Self>,
+        server: &SignedIn,
+        place: Option<String>,
+    ) -> Result<(), ClientError> {
+        let Some(workstation) = &self.workstation else { return Ok(()) };
+        if !workstation.client.health().await?.has("events") {
+            self.set_online();
+            self.outbox.notify_one();
+            self.look_through(server).await?;
+            time::sleep(ASK).await;
+            return Ok(());
+        }
+        let mut events = server.events(place);
+        loop {
+            match events.next().await {
+                StreamItem::Connected => {
+                    self.set_online();
+                    self.outbox.notify_one();
+                }
+                StreamItem::Event(event) => match event.kind {
+                    EventKind::ConsultationChanged { consultation_id, .. }
+                    | EventKind::EscalationChanged { consultation_id, .. } => {
+                        self.look_at(server, &consultation_id).await?;
+                    }
+                    EventKind::Reset => self.look_through(server).await?,
+                    _ => {}
+                },
+                // What it was about is unknown.
+                StreamItem::Malformed => self.look_through(server).await?,
+                StreamItem::Disconnected { error, retry_in } => self.set_locked_offline(&error, retry_in),
+                StreamItem::SignedOut => return Err(ClientError::SignedOut),
+            }
+        }
+    }
+
+    /// Asks for everything, and keeps nothing of it but what is urgent and waits for this person.
+    async fn look_through(self: &Arc<Self>, server: &SignedIn) -> Result<(), ClientError> {
+        let rows = server.all_consultations().await?.rows;
+        self.alert_gone_all_but(&rows);
+        self.tell_urgencies(&rows);
+        Ok(())
+    }
+
+    async fn look_at(self: &Arc<Self>, server: &SignedIn, id: &ConsultationId) -> Result<(), ClientError> {
+        match server.consultation(id).await {
+            Ok(consultation) => self.tell_urgencies(&[consultation]),
+            Err(error) if error.concerns_this_request() => {
+                self.alert_gone(id);
+                self.count_urgent();
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn tell_urgencies(self: &Arc<Self>, consultations: &[Consultation]) {
+        let Some(session) = self.locked_session() else { return };
+        let person = person_of(&session);
+        let told = consultations.iter().map(|one| (one.id.clone(), alert::claim(one, &person)));
+        self.attend(|watch, now| watch.tell(told, now));
+        self.count_urgent();
+    }
+
+    fn count_urgent(&self) {
+        let waiting = u32::try_from(self.watch().waiting()).unwrap_or(u32::MAX);
+        self.on_lock_screen(|_, urgent, _| *urgent = waiting);
+    }
+
+    fn set_locked_offline(&self, error: &ClientError, wait: Duration) {
+        let now = self.now();
+        let since = match self.state().connection {
+            Connection::Offline { since, .. } => since,
+            _ => now,
+        };
+        let retry_at = Some(now.plus_seconds(i64::try_from(wait.as_secs()).unwrap_or(0)));
+        self.set_connection(Connection::Offline { since, retry_at, error: report::client(error) });
+    }
+}

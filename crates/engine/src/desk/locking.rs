@@ -1,0 +1,436 @@
+//! Locking the screen, ending a session, and opening it again.
+//!
+//! Promises: on a lock the stage has changed before anything is waited for, and with it every question is refused; then
+//! the cache closes for whoever still holds it. The ledger stays open until nothing waits in it (`locked`), so that what
+//! was sent just before goes out. Only who had locked opens the same records again: by a PIN, or by signing in. Somebody
+//! else who signs in finds their own. What a window still has in hand (the last words of a draft) is taken for two
+//! seconds after it.
+
+use std::{
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chatehr_audit::NewEntry;
+use chatehr_client::SignedIn;
+use chatehr_contract::{
+    ChangeNotice, ErrorCode, ErrorReport, Session, SetPin, Stage, Timestamp, UnlockWithPin,
+};
+use chatehr_vault::PinVerifier;
+use tokio::time;
+
+use super::{
+    Desk, Inner, Open, Workstation,
+    kept_lock::{KeptLock, PinError, Tried},
+    opening::Opening,
+    record::Author,
+};
+use crate::{
+    report,
+    session_clock::{Limits, SessionClock, Standing},
+};
+
+/// So many alerts behind one lock are put on record; a night of them.
+const MOST_UNTOLD: usize = 1000;
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a window may still hand in what it had.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The session of whoever is or was at the window.
+#[derive(Default)]
+pub(super) struct Presence {
+    clock: Option<SessionClock>,
+    /// Whose clock it is.
+    token: String,
+    limits: Option<Limits>,
+    pub(super) locks_at: Option<Timestamp>,
+    pub(super) session_ends_at: Option<Timestamp>,
+    pub(super) pin_set: bool,
+    pub(super) locked: Option<Locked>,
+    /// Files whose cache is closed and whose ledger is not yet.
+    pub(super) parting: Option<Arc<Open>>,
+}
+
+/// What is left of an open desk.
+pub(super) struct Locked {
+    pub(super) session: Session,
+    pub(super) server: SignedIn,
+    /// What became of alerts, for when the log is open again.
+    pub(super) untold: Vec<NewEntry>,
+}
+
+impl Desk {
+    /// The person at the window has done something.
+    pub fn still_here(&self) {
+        self.inner.still_here();
+    }
+
+    /// Locks the screen.
+    ///
+    /// # Errors
+    /// Nobody is signed in.
+    pub async fn lock_now(&self) -> Result<(), ErrorReport> {
+        self.inner.open()?;
+        self.inner.clone().lock("person").await;
+        Ok(())
+    }
+
+    /// Opens the records of whoever locked them.
+    ///
+    /// # Errors
+    /// It is not the PIN, there is none, it was wrong too often; nothing is locked. What is in the way of the files is told
+    /// by the stage.
+    pub async fn unlock_with_pin(&self, request: UnlockWithPin) -> Result<(), ErrorReport> {
+        let workstation = self.inner.workstation()?;
+        let _turn = self.inner.turn.lock().await;
+        let session = self.inner.locked_session().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
+        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
+        let now = self.inner.now();
+        let tried = blocking(move || {
+            KeptLock::try_pin(&keyring, &entry, request.pin.expose(), now).map_err(|error| match error {
+                PinError::Keyring(error) => report::keyring(&error),
+                PinError::Work(error) => report::slots(&error),
+            })
+        });
+        let left = match tried.await? {
+            Tried::Right => {
+                self.inner.open_again(workstation, session, "pin").await;
+                return Ok(());
+            }
+            Tried::Wrong(left) => left,
+            Tried::Spent => 0,
+            Tried::NoPin => return Err(ErrorReport::new(ErrorCode::NoPin)),
+        };
+        self.inner.on_lock_screen(|_, _, tries| *tries = left);
+        Err(match left {
+            0 => ErrorReport::new(ErrorCode::PinSpent),
+            1 => ErrorReport::new(ErrorCode::WrongPin).with_detail("one more try"),
+            left => ErrorReport::new(ErrorCode::WrongPin).with_detail(format!("{left} more tries")),
+        })
+    }
+
+    /// Sets a PIN, or another in its place.
+    ///
+    /// # Errors
+    /// It is too easy; the keyring does not take it.
+    pub async fn set_pin(&self, request: SetPin) -> Result<(), ErrorReport> {
+        let mut salt = [0; 16];
+        self.inner.surroundings.random.fill(&mut salt).map_err(|error| report::internal(&error))?;
+        let made = blocking(move || {
+            PinVerifier::new(request.pin.expose(), salt).map_err(|error| report::slots(&error))
+        });
+        let pin = made.await?.ok_or_else(|| ErrorReport::new(ErrorCode::PinUnfit))?;
+        self.keep_pin("pin.set", Some(pin)).await
+    }
+
+    /// Takes the PIN away.
+    ///
+    /// # Errors
+    /// The keyring does not let go of it.
+    pub async fn remove_pin(&self) -> Result<(), ErrorReport> {
+        self.keep_pin("pin.remove", None).await
+    }
+
+    async fn keep_pin(&self, action: &'static str, pin: Option<PinVerifier>) -> Result<(), ErrorReport> {
+        let _turn = self.inner.turn.lock().await;
+        let open = self.inner.open()?;
+        let (now, set) = (self.inner.now(), pin.is_some());
+        open.record(vec![open.entry(action, now)]).await?;
+        self.inner.keep_lock(&open.session, move |kept| kept.set_pin(pin)).await?;
+        self.inner.presence().pin_set = set;
+        self.inner.tell_state();
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(super) fn presence(&self) -> MutexGuard<'_, Presence> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self, open: &Open) -> Limits {
+        Limits::of(&open.policy(), self.is_shared())
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.workstation.as_ref().is_some_and(|workstation| workstation.settings.shared)
+    }
+
+    /// Begins to watch a session that has lasted so many milliseconds by the clock; what this program has counted of it
+    /// itself counts if it is more.
+    pub(super) fn begin_presence(&self, session: &Session, spent: i64, limits: Limits) {
+        let now = self.now();
+        let mut presence = self.presence();
+        let counted = match &presence.clock {
+            Some(clock) if presence.token == session.token => clock.spent(),
+            _ => 0,
+        };
+        presence.clock = Some(SessionClock::new(now, spent.max(counted)));
+        presence.token.clone_from(&session.token);
+        presence.limits = Some(limits);
+        (presence.locks_at, presence.session_ends_at) = (None, None);
+    }
+
+    fn still_here(&self) {
+        let Ok(open) = self.open() else { return };
+        let (now, limits) = (self.now(), self.limits(&open));
+        let warned = {
+            let mut presence = self.presence();
+            if let Some(clock) = &mut presence.clock {
+                clock.input(now, limits);
+            }
+            presence.locks_at.take().is_some()
+        };
+        if warned {
+            self.tell_state();
+        }
+    }
+
+    fn tick(&self, limits: Limits) -> Standing {
+        let now = self.now();
+        let at = |left: i64| Some(Timestamp::from_millis(now.millis().saturating_add(left)));
+        let (standing, news) = {
+            let mut presence = self.presence();
+            presence.limits = Some(limits);
+            let Some(clock) = &mut presence.clock else { return Standing::Quiet };
+            let standing = clock.tick(now, TICK, limits);
+            let (locks, ends) = match standing {
+                Standing::LocksSoon(left) => (at(left), None),
+                Standing::EndsSoon(left) => (None, at(left)),
+                Standing::Quiet | Standing::Lock | Standing::End => (None, None),
+            };
+            // A countdown runs by itself; only its beginning and end are news.
+            let news = (presence.locks_at.is_some(), presence.session_ends_at.is_some())
+                != (locks.is_some(), ends.is_some());
+            if news {
+                (presence.locks_at, presence.session_ends_at) = (locks, ends);
+            }
+            (standing, news)
+        };
+        if news {
+            self.tell_state();
+        }
+        standing
+    }
+
+    /// Runs as long as the desk is open.
+    pub(super) async fn keep_presence(self: Arc<Self>, open: Arc<Open>) {
+        loop {
+            time::sleep(TICK).await;
+            match self.tick(self.limits(&open)) {
+                // Apart, because locking ends this very task.
+                Standing::Lock => return drop(tokio::spawn(self.lock("idle"))),
+                Standing::End => return drop(tokio::spawn(self.expire())),
+                _ => {}
+            }
+        }
+    }
+
+    /// Runs as long as the screen is locked.
+    pub(super) async fn presence_while_locked(self: Arc<Self>) {
+        loop {
+            time::sleep(TICK).await;
+            let Some(limits) = self.presence().limits else { return };
+            if self.tick(limits) == Standing::End {
+                return drop(tokio::spawn(self.expire()));
+            }
+        }
+    }
+
+    /// Locks the screen of whoever is signed in.
+    async fn lock(self: Arc<Self>, why: &'static str) {
+        let _turn = self.turn.lock().await;
+        let Ok(open) = self.open() else { return };
+        let (now, limits) = (self.now(), self.limits(&open));
+        let (connection, notifications) = {
+            let state = self.state();
+            (state.connection.clone(), state.notifications.clone())
+        };
+        let locked =
+            Locked { session: open.session.clone(), server: open.server.clone(), untold: Vec::new() };
+        self.go_to(locked_stage(&open.session, now));
+        {
+            let mut state = self.state();
+            (state.connection, state.notifications) = (connection, notifications);
+        }
+        {
+            let mut presence = self.presence();
+            (presence.locked, presence.parting) = (Some(locked), Some(open.clone()));
+            (presence.locks_at, presence.session_ends_at) = (None, None);
+        }
+        self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
+        self.alert_behind_lock();
+        let place = open.vault(|vault| vault.last_event()).await.ok().flatten();
+        open.vault.close_cache();
+        let entry = NewEntry { reason: Some(why.to_owned()), ..open.entry("session.lock", now) };
+        self.note(&open, entry).await;
+        self.note_waiting(&open).await;
+        match self.keep_lock(&open.session, move |kept| kept.lock(now, limits)).await {
+            Ok(kept) => self.on_lock_screen(|_, _, tries| *tries = kept.tries_left()),
+            // The screen is locked all the same; only a start would not know.
+            Err(error) => {
+                tracing::warn!(code = error.code.as_str(), "The keyring does not know of the lock.");
+            }
+        }
+        self.begin_locked(Some(open), place);
+    }
+
+    /// A screen that was locked when the program ended, or left alone for too long.
+    pub(super) fn lock_at_start(
+        self: &Arc<Self>,
+        workstation: &Workstation,
+        session: Session,
+        since: Timestamp,
+        kept: &KeptLock,
+    ) {
+        self.begin_presence(&session, kept.spent(self.now()), kept.limits());
+        self.close(locked_stage(&session, since));
+        let server = workstation.client.with_session(&session.token);
+        self.presence().locked = Some(Locked { session, server, untold: Vec::new() });
+        self.alert_behind_lock();
+        self.on_lock_screen(|_, _, tries| *tries = kept.tries_left());
+        self.begin_locked(None, None);
+    }
+
+    /// The session has lasted as long as it may.
+    async fn expire(self: Arc<Self>) {
+        let _turn = self.turn.lock().await;
+        let open = self.open().ok().or_else(|| self.presence().parting.clone());
+        let session = open.as_ref().map(|open| open.session.clone()).or_else(|| self.locked_session());
+        let Some(session) = session else { return };
+        let now = self.now();
+        self.close(Stage::SignIn {
+            accounts: Vec::new(),
+            error: Some(ErrorReport::new(ErrorCode::SessionOver)),
+        });
+        match open {
+            Some(open) => {
+                open.vault.close_cache();
+                self.note(&open, open.entry("session.expire", now)).await;
+                self.take_last_words(open);
+            }
+            None => {
+                let told = self.keep_lock(&session, move |kept| {
+                    kept.tell_later(now, "session.expire", false, "locked");
+                });
+                if let Err(error) = told.await {
+                    tracing::warn!(code = error.code.as_str(), "The end of a session is not on record.");
+                }
+            }
+        }
+        self.forget_session();
+        self.offer_sign_in();
+    }
+
+    /// Holds files open for what the window still had in hand.
+    fn take_last_words(self: &Arc<Self>, open: Arc<Open>) {
+        // Weakly: whoever signs in meanwhile needs the files.
+        let (inner, weak) = (self.clone(), Arc::downgrade(&open));
+        self.presence().parting = Some(open);
+        tokio::spawn(async move {
+            time::sleep(LAST_WORDS).await;
+            if let Some(open) = weak.upgrade() {
+                inner.part_from(&open);
+            }
+        });
+    }
+
+    /// Lets go of these files, unless others are open by now.
+    pub(super) fn part_from(&self, open: &Arc<Open>) {
+        let mut presence = self.presence();
+        if presence.parting.as_ref().is_some_and(|parting| Arc::ptr_eq(parting, open)) {
+            presence.parting = None;
+        }
+    }
+
+    /// Opens the records of whoever locked them and has shown who they are.
+    pub(super) async fn open_again(
+        self: &Arc<Self>,
+        workstation: &Workstation,
+        session: Session,
+        how: &'static str,
+    ) {
+        self.leave_lock().await;
+        let untold = self.presence().locked.take().map(|locked| locked.untold).unwrap_or_default();
+        let opening = Opening { action: "session.unlock", reason: Some(how), remember: how != "pin", untold };
+        self.open_person_as(workstation, session, opening, None).await;
+        self.attend(|watch, _| watch.unveil());
+    }
+
+    /// Ends what goes on behind a locked screen, and closes the files that are still open for it.
+    pub(super) async fn leave_lock(&self) {
+        let tasks = std::mem::take(&mut self.state().tasks);
+        self.presence().parting = None;
+        for task in tasks {
+            task.abort();
+            // An aborted task's error says just that.
+            drop(task.await);
+        }
+    }
+
+    /// Keeps what became of an alert until the log is open again.
+    pub(super) fn note_for_later(&self, action: &'static str, complete: impl FnOnce(NewEntry) -> NewEntry) {
+        let Some(workstation) = &self.workstation else { return };
+        let now = self.now();
+        if let Some(locked) = &mut self.presence().locked
+            && locked.untold.len() < MOST_UNTOLD
+        {
+            let author = Author::new(&locked.session, &workstation.settings.workstation);
+            locked.untold.push(complete(author.entry(action, now)));
+        }
+    }
+
+    pub(super) fn locked_session(&self) -> Option<Session> {
+        self.presence().locked.as_ref().map(|locked| locked.session.clone())
+    }
+
+    /// Changes what the lock screen shows: what waits, how many urgent requests, how many tries.
+    pub(super) fn on_lock_screen(&self, change: impl FnOnce(&mut u32, &mut u32, &mut u32)) {
+        {
+            let mut state = self.state();
+            let Stage::Locked { outbox_waiting, urgent, pin_tries, .. } = &mut state.stage else { return };
+            change(outbox_waiting, urgent, pin_tries);
+        }
+        self.tell_state();
+    }
+
+    /// Reads what outlives the program, changes it and writes it back.
+    pub(super) async fn keep_lock(
+        &self,
+        session: &Session,
+        change: impl FnOnce(&mut KeptLock) + Send + 'static,
+    ) -> Result<KeptLock, ErrorReport> {
+        let workstation = self.workstation()?;
+        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
+        blocking(move || {
+            let mut kept = KeptLock::read(&keyring, &entry).map_err(|error| report::keyring(&error))?;
+            change(&mut kept);
+            kept.write(&keyring, &entry).map_err(|error| report::keyring(&error))?;
+            Ok(kept)
+        })
+        .await
+    }
+
+    /// The program ends while somebody is at the window.
+    pub(super) async fn leave(&self) {
+        let Ok(open) = self.open() else { return };
+        if !open.key.in_keyring.load(std::sync::atomic::Ordering::Relaxed) {
+            return;
+        }
+        let (now, limits) = (self.now(), self.limits(&open));
+        if let Err(error) = self.keep_lock(&open.session, move |kept| kept.left_at(now, limits)).await {
+            tracing::warn!(code = error.code.as_str(), "The next start may ask who it is.");
+        }
+    }
+}
+
+fn locked_stage(session: &Session, since: Timestamp) -> Stage {
+    Stage::Locked { person: session.name.clone(), since, outbox_waiting: 0, urgent: 0, pin_tries: 0 }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ErrorReport> + Send + 'static,
+) -> Result<T, ErrorReport> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| report::internal(&error))?
+}

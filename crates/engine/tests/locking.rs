@@ -1,0 +1,417 @@
+//! A screen that is left alone, against the real server, with real files and a real keyring.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
+#![allow(clippy::disallowed_methods, reason = "a test has no clock to be given")]
+
+mod support;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chatehr_audit::{Criteria, Entry, Outcome};
+use chatehr_contract::*;
+use chatehr_engine::{Alert, Clock as _, Desk, Settings, Surroundings};
+use chatehr_vault::{Vault, VaultKey, keyring};
+use support::*;
+use tempfile::TempDir;
+
+const PIN: &str = "402917";
+
+fn bench(settings: &Settings, hands: &SetClock) -> Bench {
+    let (desktop, notices) = (Desktop::default(), Arc::new(Mutex::new(Vec::new())));
+    let around =
+        Surroundings { clock: Arc::new(hands.clone()), ..surroundings(desktop.clone(), notices.clone()) };
+    Bench { desk: Desk::new(Ok(settings.clone()), around), desktop, notices }
+}
+
+async fn signed_in(settings: &Settings, hands: &SetClock) -> Bench {
+    let bench = bench(settings, hands);
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    bench
+}
+
+async fn with_pin(settings: &Settings, hands: &SetClock) -> Bench {
+    let bench = signed_in(settings, hands).await;
+    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    bench
+}
+
+async fn unlock(bench: &Bench, pin: &str) -> Result<(), ErrorReport> {
+    bench.desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(pin) }).await
+}
+
+fn is_locked(state: &ProgramState) -> bool {
+    matches!(state.stage, Stage::Locked { .. })
+}
+
+fn is_ready(state: &ProgramState) -> bool {
+    matches!(state.stage, Stage::Ready { .. })
+}
+
+/// One that is this physician's.
+async fn accepted(clinic: &Clinic, bench: &Bench) -> ConsultationId {
+    let made = clinic.request(Urgency::Routine, "canary-description").await;
+    bench.until_known(&made.id).await;
+    bench.desk.accept(&made.id).await.unwrap();
+    made.id
+}
+
+fn draft(id: &ConsultationId, text: &str) -> SaveDraft {
+    SaveDraft { consultation_id: id.clone(), text: text.to_owned() }
+}
+
+fn words(id: &ConsultationId, text: &str) -> SendMessage {
+    SendMessage { consultation_id: id.clone(), text: text.to_owned() }
+}
+
+/// The files of the one person who has worked here, as soon as the desk has let go of them.
+async fn files(settings: &Settings) -> Vault {
+    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
+    assert_eq!(people.len(), 1);
+    let dir = people.into_iter().next().unwrap().unwrap().path();
+    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
+    let ring = keyring::Keyring::new(&settings.keyring_service);
+    let key = keyring::load_or_create_key(
+        &ring,
+        &entry,
+        &dir,
+        VaultKey::from_bytes([0; 32]),
+        Timestamp::from_millis(0),
+    )
+    .unwrap();
+    for _ in 0..200 {
+        match Vault::open(&dir, &key) {
+            Ok(vault) => return vault,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    panic!("the desk does not let go of its files");
+}
+
+fn session_entries(vault: &Vault) -> Vec<Entry> {
+    let mut found = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
+    found.retain(|entry| entry.said.action.starts_with("session.") || entry.said.action.starts_with("pin."));
+    found.reverse();
+    found
+}
+
+fn told(entries: &[Entry]) -> Vec<(&str, Outcome, &str)> {
+    let told = |entry: &'_ Entry| entry.said.outcome;
+    entries
+        .iter()
+        .map(|entry| {
+            (entry.said.action.as_str(), told(entry), entry.said.reason.as_deref().unwrap_or_default())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_left_alone_is_warned_of_locks_and_keeps_the_last_words_of_a_draft() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let id = accepted(&clinic, &bench).await;
+    bench.desk.save_draft(draft(&id, "Please")).await.unwrap();
+
+    hands.move_by(275);
+    let warned = bench.until("warned", |state| state.locks_at.is_some()).await;
+    let left = warned.locks_at.unwrap().seconds_since(hands.now());
+    assert!((1..=25).contains(&left), "{left}");
+    bench.desk.still_here();
+    assert_eq!(bench.desk.state().await.locks_at, None);
+
+    hands.move_by(301);
+    let state = bench.until("locked", is_locked).await;
+    bench.desk.save_draft(draft(&id, "Please rest")).await.unwrap();
+    let Stage::Locked { person, pin_tries, .. } = state.stage else { unreachable!() };
+    assert_eq!(person.family, "Okafor");
+    assert!(matches!(pin_tries, 0 | 5), "told as soon as the keyring has answered");
+    bench.until("closed", |state| matches!(state.stage, Stage::Locked { pin_tries: 5, .. })).await;
+
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("open", is_ready).await;
+    assert_eq!(bench.desk.consultation(&id).await.unwrap().draft, "Please rest");
+    bench.desk.close().await;
+    drop(bench);
+    let entries = session_entries(&files(&settings).await);
+    assert_eq!(
+        told(&entries),
+        [
+            ("session.sign-in", Outcome::Success, ""),
+            ("pin.set", Outcome::Success, ""),
+            ("session.lock", Outcome::Success, "idle"),
+            ("session.unlock", Outcome::Success, "pin"),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_queued_before_the_lock_is_sent_behind_it_and_then_the_files_close() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let id = accepted(&clinic, &bench).await;
+    clinic.stop().await;
+    bench.until_offline().await;
+    bench.desk.send(&words(&id, "A nurse is on the way.")).await.unwrap();
+    bench.desk.lock_now().await.unwrap();
+    let waits = |state: &ProgramState| matches!(state.stage, Stage::Locked { outbox_waiting: 1, .. });
+    bench.until("it is said to wait", waits).await;
+
+    clinic.start_again().await;
+    let sent = |state: &ProgramState| matches!(state.stage, Stage::Locked { outbox_waiting: 0, .. });
+    bench.until("sent", sent).await;
+    let (marta, _) = clinic.as_person(MARTA).await;
+    assert_eq!(marta.all_messages(&id).await.unwrap().rows.len(), 1);
+    drop(files(&settings).await);
+
+    unlock(&bench, PIN).await.unwrap();
+    let messages = bench
+        .conversation_until(&id, |all| all.len() == 1 && all.iter().all(|one| one.delivery == Delivery::Sent))
+        .await;
+    assert!(matches!(&messages[0].body, MessageBody::Clear { text } if text == "A nurse is on the way."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_locked_screen_nothing_of_a_patient_can_be_asked_or_done() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = signed_in(&settings, &hands).await;
+    let id = accepted(&clinic, &bench).await;
+    bench.desk.lock_now().await.unwrap();
+
+    let desk = &bench.desk;
+    let range = AppointmentRange { from: Timestamp::from_millis(0), to: Timestamp::from_millis(i64::MAX) };
+    let decline = DeclineConsultation { id: id.clone(), reason: "Not my field".to_owned() };
+    let backup = BackUp { path: data.path().join("b.tar").display().to_string(), with_cache: true };
+    let refused = [
+        desk.list(ConsultationList { limit: 10, ..ConsultationList::default() }).await.map(drop),
+        desk.consultation(&id).await.map(drop),
+        desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await.map(drop),
+        desk.appointments(range).await.map(drop),
+        desk.send(&words(&id, "To nobody")).await,
+        desk.accept(&id).await,
+        desk.decline(&decline).await,
+        desk.complete(&id).await,
+        desk.key_slots().await.map(drop),
+        desk.back_up_records(backup).await,
+        desk.replace_records_key().await,
+        desk.set_pin(SetPin { pin: SecretText::new("918273") }).await,
+        desk.lock_now().await,
+    ];
+    for (order, answer) in refused.into_iter().enumerate() {
+        assert_eq!(answer.unwrap_err().code, ErrorCode::Locked, "{order}");
+    }
+    let state = bench.desk.state().await;
+    assert_eq!((state.counts, state.synced_at), (Counts::default(), None));
+    let shown = serde_json::to_string(&state).unwrap();
+    assert!(!shown.contains("canary") && !shown.contains("patient"), "{shown}");
+    assert_eq!(unlock(&bench, PIN).await.unwrap_err().code, ErrorCode::NoPin);
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until("open", is_ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_urgent_request_is_told_behind_a_locked_screen_by_its_urgency_alone() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    bench.until("told of what waits", |_| !bench.desktop.shown.lock().unwrap().is_empty()).await;
+    bench.desk.lock_now().await.unwrap();
+    let urgent = |state: &ProgramState| match state.stage {
+        Stage::Locked { urgent, .. } => urgent,
+        _ => u32::MAX,
+    };
+    let before = urgent(&bench.desk.state().await);
+    bench.desktop.shown.lock().unwrap().clear();
+    // What comes within a second shares a notification.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+
+    let made = clinic.request(Urgency::Emergency, "canary-description").await;
+    bench.until("the lock screen says so", |state| urgent(state) == before + 1).await;
+    let about = |alert: &&Alert| alert.consultation.as_ref() == Some(&made.id);
+    bench.until("told", |_| bench.desktop.shown.lock().unwrap().iter().any(|alert| about(&alert))).await;
+    let shown = bench.desktop.shown.lock().unwrap().clone();
+    let alert = shown.iter().find(about).unwrap();
+    assert_eq!((alert.title.as_str(), alert.body.as_str()), ("Emergency consultation", ""));
+    assert!(!alert.may_acknowledge, "nobody is known to be there");
+
+    let (colleague, _) = clinic.as_person(LINDQVIST).await;
+    let update = ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
+    colleague.update_consultation(&made.id, &update, "taken").await.unwrap();
+    bench.until("a colleague has it", |state| urgent(state) == before).await;
+    bench
+        .until("its notification is gone", |_| bench.desktop.closed.lock().unwrap().contains(&alert.number))
+        .await;
+    unlock(&bench, PIN).await.unwrap();
+    bench.desk.close().await;
+    let entries = files(&settings).await.search_audit(&Criteria::default(), None, 100).unwrap();
+    let shown = entries.iter().filter(|entry| entry.said.action == "alert.show");
+    let about = shown.filter(|entry| entry.said.objects.contains(&made.id.to_string()));
+    assert_eq!(about.count(), 1, "what was shown behind the lock is on record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_wrong_pins_leave_signing_in_and_starting_the_program_anew_gives_none_back() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let first = with_pin(&settings, &hands).await;
+    first.desk.lock_now().await.unwrap();
+    for left in ["4 more tries", "3 more tries"] {
+        let refusal = unlock(&first, "000417").await.unwrap_err();
+        assert_eq!((refusal.code, refusal.detail.as_deref()), (ErrorCode::WrongPin, Some(left)));
+    }
+    first.desk.close().await;
+    drop(first);
+
+    let again = bench(&settings, &hands);
+    again.desk.start().await;
+    let state = again.until("locked", is_locked).await;
+    assert!(matches!(state.stage, Stage::Locked { pin_tries: 3, .. }), "{state:?}");
+    for _ in 0..2 {
+        assert_eq!(unlock(&again, "000417").await.unwrap_err().code, ErrorCode::WrongPin);
+    }
+    for pin in ["000417", PIN] {
+        assert_eq!(unlock(&again, pin).await.unwrap_err().code, ErrorCode::PinSpent);
+    }
+    again.desk.sign_in(OKAFOR).await.unwrap();
+    again.until("open", is_ready).await;
+    again.desk.lock_now().await.unwrap();
+    unlock(&again, PIN).await.unwrap();
+    again.until("open", is_ready).await;
+    again.desk.close().await;
+    drop(again);
+    let entries = session_entries(&files(&settings).await);
+    let refused =
+        told(&entries).iter().filter(|entry| **entry == ("session.unlock", Outcome::Refused, "pin")).count();
+    assert_eq!(refused, 5);
+    assert!(told(&entries).contains(&("session.unlock", Outcome::Success, "sign-in")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_at_the_locked_screen_sees_nothing_of_the_first_nor_the_first_of_them() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let id = accepted(&clinic, &bench).await;
+    bench.desk.save_draft(draft(&id, "canary-draft")).await.unwrap();
+    bench.desk.lock_now().await.unwrap();
+
+    bench.desk.sign_in(LINDQVIST).await.unwrap();
+    let state = bench.until("open", is_ready).await;
+    assert!(matches!(&state.stage, Stage::Ready { person } if person.name.family == "Lindqvist"));
+    assert!(!state.pin_set);
+    bench.until_online().await;
+    let mine = ConsultationList { scope: ListScope::Mine, limit: 100, ..ConsultationList::default() };
+    let rows = bench.desk.list(mine).await.unwrap().rows;
+    assert!(rows.iter().all(|row| row.id != id));
+    let seen = bench.desk.consultation(&id).await.map(|view| view.draft).unwrap_or_default();
+    assert_eq!(seen, "");
+    bench.desk.lock_now().await.unwrap();
+    assert_eq!(unlock(&bench, PIN).await.unwrap_err().code, ErrorCode::NoPin, "it is the other's");
+
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until("open", is_ready).await;
+    bench.until_known(&id).await;
+    assert_eq!(bench.desk.consultation(&id).await.unwrap().draft, "canary-draft");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_after_its_hours_whether_locked_or_not_and_that_is_on_record() {
+    if !keyring_is_here() {
+        return;
+    }
+    for locked in [false, true] {
+        let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+        let settings = clinic.settings(data.path());
+        let bench = with_pin(&settings, &hands).await;
+        if locked {
+            bench.desk.lock_now().await.unwrap();
+            // Until the files are closed.
+            drop(files(&settings).await);
+        }
+        hands.move_by(12 * 3600 + 1);
+        let over = |state: &ProgramState| matches!(&state.stage, Stage::SignIn { error: Some(error), .. } if error.code == ErrorCode::SessionOver);
+        bench.until("over", over).await;
+        assert_eq!(unlock(&bench, PIN).await.unwrap_err().code, ErrorCode::SignedOut);
+        bench.desk.sign_in(OKAFOR).await.unwrap();
+        bench.until("open", is_ready).await;
+        bench.desk.close().await;
+        drop(bench);
+        let entries = session_entries(&files(&settings).await);
+        assert!(entries.iter().any(|entry| entry.said.action == "session.expire"), "{locked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_opens_what_was_left_a_moment_ago_and_a_clock_that_was_set_opens_nothing() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let first = with_pin(&settings, &hands).await;
+    first.desk.close().await;
+    drop(first);
+
+    let second = bench(&settings, &hands);
+    second.desk.start().await;
+    second.until("open", is_ready).await;
+    second.desk.close().await;
+    drop(second);
+
+    for by in [-60, 3600] {
+        hands.move_by(by);
+        let next = bench(&settings, &hands);
+        next.desk.start().await;
+        let state = next.desk.state().await;
+        assert!(is_locked(&state) || by < 0, "{by}: {state:?}");
+        assert!(!is_ready(&state), "{by}: {state:?}");
+        if is_locked(&state) {
+            unlock(&next, PIN).await.unwrap();
+            next.until("open", is_ready).await;
+        } else {
+            next.desk.sign_in(OKAFOR).await.unwrap();
+        }
+        next.desk.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_workstation_locks_sooner() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = Settings { shared: true, ..clinic.settings(data.path()) };
+    let bench = signed_in(&settings, &hands).await;
+    hands.move_by(121);
+    bench.until("locked", is_locked).await;
+}
