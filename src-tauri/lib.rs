@@ -2,7 +2,7 @@
 //! clock, randomness, settings, notifications and the log.
 //!
 //! Thin on purpose: no rule lives here. A panic in a command becomes an error answer, and what differs between
-//! operating systems is in `notifier` and `graphics`.
+//! operating systems is in `notifier`, `session_lock` and `graphics`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -13,6 +13,7 @@ pub mod core_image;
 pub mod graphics;
 pub mod log;
 pub mod notifier;
+pub mod session_lock;
 pub mod settings;
 pub mod start_anew;
 pub mod surroundings;

@@ -11,7 +11,7 @@ use std::{process::ExitCode, sync::Arc};
 use chatehr_desktop::{
     alert_test, automation, core_image, log,
     notifier::DesktopNotifier,
-    settings, start_anew,
+    session_lock, settings, start_anew,
     surroundings::{WindowSlot, surroundings},
     web_process,
 };
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         settings::gather(),
         surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
     );
-    let (starting, ending) = (desk.clone(), desk.clone());
+    let (starting, ending, leaving) = (desk.clone(), desk.clone(), desk.clone());
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(desk))
         .setup(move |app| {
@@ -45,6 +45,10 @@ fn main() -> ExitCode {
             }
             web_process::revive(app, WINDOW);
             tauri::async_runtime::spawn(async move { starting.start().await });
+            session_lock::follow(move || {
+                let desk = leaving.clone();
+                tauri::async_runtime::spawn(async move { desk.lock_with_session().await });
+            });
             Ok(())
         })
         .run(automation::allow_if_asked(tauri::generate_context!()));

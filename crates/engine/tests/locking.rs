@@ -415,3 +415,22 @@ async fn a_shared_workstation_locks_sooner() {
     hands.move_by(121);
     bench.until("locked", is_locked).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desktop_that_locks_its_session_locks_the_window_too_and_that_is_on_record() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = bench(&settings, &hands);
+    bench.desk.lock_with_session().await;
+    assert!(!is_locked(&bench.desk.state().await), "nobody is signed in");
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    bench.desk.lock_with_session().await;
+    assert!(is_locked(&bench.desk.state().await));
+    let entries = session_entries(&files(&settings).await);
+    assert_eq!(told(&entries).last(), Some(&("session.lock", Outcome::Success, "session")));
+}

@@ -76,6 +76,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Locks the screen because the desktop's own session is locked, or the machine goes to sleep; nothing where nobody is
+    /// signed in.
+    pub async fn lock_with_session(&self) {
+        self.inner.clone().lock("session").await;
+    }
+
     /// Opens the records of whoever locked them.
     ///
     /// # Errors
