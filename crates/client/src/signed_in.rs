@@ -47,7 +47,7 @@ pub struct MessageKeyMaterial {
     /// Which root secret it derives from.
     pub kid: String,
     /// For AES-256-GCM.
-    pub key: Zeroizing<[u8; 32]>,
+    pub key: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for MessageKeyMaterial {
@@ -218,9 +218,11 @@ impl SignedIn {
         let body = Zeroizing::new(self.client.ask(request, Asking::Session).await?.body);
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let unusable = |_| ClientError::Malformed(BadAnswer::Field("key"));
-        let bytes = Zeroizing::new(BASE64URL.decode(wire.key.as_bytes()).map_err(|_| unusable(()))?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| unusable(()))?;
-        Ok(MessageKeyMaterial { kid: wire.kid, key: Zeroizing::new(key) })
+        let key = Zeroizing::new(BASE64URL.decode(wire.key.as_bytes()).map_err(|_| unusable(()))?);
+        if key.len() != 32 {
+            return Err(unusable(()));
+        }
+        Ok(MessageKeyMaterial { kid: wire.kid, key })
     }
 
     /// What happens from here on, or from after this event. Nothing is sent before the first

@@ -323,13 +323,13 @@ mod tests {
         let count = |to: i64| {
             let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                        SELECT count(*) FROM n WHERE ?2 <> ''";
-            connection.query_row(sql, (to, "canary-value"), |row| row.get::<_, i64>(0)).unwrap()
+            connection.query_row(sql, (to, "canary-value"), |_| Ok(())).unwrap();
         };
-        assert_eq!(Log::of(|| drop(count(10))), "");
+        assert_eq!(Log::of(|| count(10)), "");
         let mut to = 100_000;
         loop {
             let began = Instant::now();
-            let said = Log::of(|| drop(count(to)));
+            let said = Log::of(|| count(to));
             // Whatever this machine is: until it certainly took long.
             if began.elapsed() > 2 * SLOW {
                 assert!(said.contains("WITH RECURSIVE") && said.contains("millis="), "{said}");

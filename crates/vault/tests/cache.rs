@@ -39,7 +39,7 @@ fn records_read_back_whole() {
             CacheChange::Appointment(appointment("a-1", 60)),
             CacheChange::Patient(patient("patient-1", "Szymańska")),
             CacheChange::Physicians(vec![physician("physician-1")]),
-            CacheChange::MessageKey { consultation: c("c-1"), kid: "k1".to_owned(), key: [9; 32] },
+            CacheChange::MessageKey { consultation: c("c-1"), kid: "k1".to_owned(), key: vec![9; 32].into() },
             CacheChange::LastEvent(Some("41".to_owned())),
             CacheChange::SyncedAt(at(7)),
         ])
@@ -58,7 +58,7 @@ fn records_read_back_whole() {
     assert_eq!(vault.patients(&[PersonId::new("nobody"), marta.id.clone()]).unwrap(), [marta]);
     assert_eq!(vault.physician(&me()).unwrap().unwrap(), physician("physician-1"));
     let key = vault.message_key(&c("c-1")).unwrap().unwrap();
-    assert_eq!((key.kid.as_str(), *key.key), ("k1", [9; 32]));
+    assert_eq!((key.kid.as_str(), key.key.as_slice()), ("k1", [9; 32].as_slice()));
     assert_eq!(vault.last_event().unwrap().as_deref(), Some("41"));
     assert_eq!(vault.synced_at().unwrap(), Some(at(7)));
 }
@@ -95,7 +95,7 @@ fn a_consultation_that_leaves_the_view_takes_its_messages_key_and_words_along() 
         vec![
             CacheChange::Consultation(consultation(id)),
             opened(message(&format!("m-{id}"), id, 1), "palpitations"),
-            CacheChange::MessageKey { consultation: c(id), kid: "k1".to_owned(), key: [1; 32] },
+            CacheChange::MessageKey { consultation: c(id), kid: "k1".to_owned(), key: vec![1; 32].into() },
         ]
     };
     let gone = |id: &str| {

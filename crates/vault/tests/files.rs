@@ -76,7 +76,7 @@ fn nothing_is_readable_on_the_disk() {
             CacheChange::MessageKey {
                 consultation: c("c-1"),
                 kid: "canary-kid".to_owned(),
-                key: *b"canary-key-canary-key-canary-key",
+                key: b"canary-key-canary-key-canary-key".to_vec().into(),
             },
             CacheChange::LastEvent(Some("canary-event".to_owned())),
         ])

@@ -31,7 +31,7 @@ impl Inner {
         let change = CacheChange::MessageKey {
             consultation: consultation.clone(),
             kid: material.kid.clone(),
-            key: *material.key,
+            key: material.key.clone(),
         };
         if open.vault(move |vault| vault.apply(&[change])).await.is_err() {
             tracing::warn!(%consultation, "A message key could not be stored; it is fetched again next time.");

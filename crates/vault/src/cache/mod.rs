@@ -64,7 +64,7 @@ pub enum CacheChange {
         /// The name of the root secret it comes from.
         kid: String,
         /// The key.
-        key: [u8; 32],
+        key: Zeroizing<Vec<u8>>,
     },
     /// The place in the event stream up to which everything is here; `None` forgets it.
     LastEvent(Option<String>),
@@ -136,7 +136,7 @@ pub struct StoredKey {
     /// The name of the root secret it comes from.
     pub kid: String,
     /// The key.
-    pub key: Zeroizing<[u8; 32]>,
+    pub key: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for StoredKey {

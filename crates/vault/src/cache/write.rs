@@ -49,7 +49,7 @@ fn apply(cache: &Connection, change: &CacheChange) -> Result<(), Fault> {
                 .prepare_cached(
                     "INSERT OR REPLACE INTO message_key (consultation_id, kid, key) VALUES (?1, ?2, ?3)",
                 )?
-                .execute(params![consultation.as_str(), kid, key])?;
+                .execute(params![consultation.as_str(), kid, key.as_slice()])?;
             Ok(())
         }
         CacheChange::LastEvent(event) => {
