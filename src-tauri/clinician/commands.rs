@@ -1,11 +1,12 @@
 //! The clinician's commands, each a line to the desk. The table in the contract says which there are.
 
 use chatehr_contract::{
-    AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ConsultationList,
-    ConsultationPage, ConsultationRef, ConsultationView, Conversation, ConversationRequest,
-    DeclineConsultation, ErrorReport, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef,
-    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SetPin,
-    SignIn, UnlockWithPin, command::clinician,
+    AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ColleaguesOf,
+    CompleteConsultation, ConsultationList, ConsultationPage, ConsultationRef, ConsultationView,
+    Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport, HandOffConsultation,
+    KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef, Physician, ProgramState,
+    RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SetPin, SignIn,
+    UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -158,8 +159,8 @@ async fn start_consultation(desk: &Desk, request: ConsultationRef) -> Answer<()>
     desk.start_work(&request.id).await
 }
 
-async fn complete_consultation(desk: &Desk, request: ConsultationRef) -> Answer<()> {
-    desk.complete(&request.id).await
+async fn complete_consultation(desk: &Desk, request: CompleteConsultation) -> Answer<()> {
+    desk.complete(&request).await
 }
 
 async fn send_message(desk: &Desk, request: SendMessage) -> Answer<()> {
@@ -168,6 +169,22 @@ async fn send_message(desk: &Desk, request: SendMessage) -> Answer<()> {
 
 async fn retry_message(desk: &Desk, request: OutboxRef) -> Answer<()> {
     desk.retry_message(&request.envelope_id).await
+}
+
+async fn colleagues(desk: &Desk, request: ColleaguesOf) -> Answer<Vec<Physician>> {
+    desk.colleagues(&request.specialty).await
+}
+
+async fn hand_off_consultation(desk: &Desk, request: HandOffConsultation) -> Answer<()> {
+    desk.hand_off(&request).await
+}
+
+async fn keep_edit(desk: &Desk, request: KeepEdit) -> Answer<()> {
+    desk.keep_edit(request).await
+}
+
+async fn edit_message(desk: &Desk, request: EditMessage) -> Answer<()> {
+    desk.edit_message(&request).await
 }
 
 async fn discard_message(desk: &Desk, request: OutboxRef) -> Answer<()> {

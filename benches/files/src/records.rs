@@ -8,7 +8,7 @@ use chatehr_contract::{
     Consultation, ConsultationId, ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, PersonId,
     Role, SpecialtyCode, Timestamp, Urgency,
 };
-use chatehr_vault::NewOutboxRow;
+use chatehr_vault::{NewOutboxRow, OutboxKind};
 use serde_json::json;
 
 /// Messages of a conversation.
@@ -163,6 +163,7 @@ pub(crate) fn outgoing(n: u64) -> NewOutboxRow {
     NewOutboxRow {
         envelope_id: EnvelopeId::new(id(at, &mut chance)),
         consultation_id: conversation(n % 50),
+        kind: OutboxKind::Message,
         to_id: person("patient", n % 50),
         text: text(&mut chance, 5, 40),
         queued_at: Timestamp::from_millis(at),

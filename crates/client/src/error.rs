@@ -6,7 +6,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use chatehr_contract::{ConsultationStatus, ErrorCode, InvalidField, PersonId};
+use chatehr_contract::{ConsultationStatus, ErrorCode, HistoryEntry, InvalidField, PersonId, Timestamp};
 
 /// Why a request has no good answer.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum ClientError {
     #[error("the record has changed in the meantime")]
     Conflict {
         /// How it stands now, where the server says so.
-        current: Option<ConflictState>,
+        current: Option<Box<ConflictState>>,
         /// The server's words: for nobody's eyes but a decision's, never shown or logged.
         message: String,
     },
@@ -50,7 +50,7 @@ pub enum ClientError {
     #[error("the record has another version by now")]
     PreconditionFailed {
         /// How it stands now, where the server says so.
-        current: Option<ConflictState>,
+        current: Option<Box<ConflictState>>,
     },
     /// The request cannot be accepted as it is.
     #[error("the request is not acceptable ({} fields)", fields.len())]
@@ -101,6 +101,10 @@ pub struct ConflictState {
     pub physician_id: Option<PersonId>,
     /// Its version; 0 where the server counts none.
     pub version: u64,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+    /// What was done last; only where this person may see the record.
+    pub last: Option<HistoryEntry>,
 }
 
 /// How a connection failed, without its address.
@@ -187,6 +191,39 @@ impl ClientError {
             )
     }
 
+    /// Whether the server may have done what it was asked, although it did not say so. Only what surely never
+    /// reached it, or what it refused, it has not done.
+    pub const fn may_have_acted(&self) -> bool {
+        match self {
+            Self::Unreachable(ConnectionFault::Broken(_) | ConnectionFault::Closed)
+            | Self::Timeout
+            | Self::NotChatEhr { .. }
+            | Self::ServerFault { .. }
+            | Self::Malformed(_) => true,
+            Self::Unreachable(ConnectionFault::NotMade(_) | ConnectionFault::NotSecure)
+            | Self::ApiKeyRefused
+            | Self::SignInRefused
+            | Self::SignedOut
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::Invalid { .. }
+            | Self::TooLarge
+            | Self::RateLimited { .. }
+            | Self::Paused { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
+    /// How the record stands that was in the way, where the refusal told.
+    pub fn current(&self) -> Option<&ConflictState> {
+        match self {
+            Self::Conflict { current, .. } | Self::PreconditionFailed { current } => current.as_deref(),
+            _ => None,
+        }
+    }
+
     /// How long to wait before the same is asked again, where that is known.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -219,7 +256,8 @@ impl ClientError {
 }
 
 impl ConflictState {
-    fn is_taken(&self) -> bool {
+    /// Whether a physician has it and has not finished.
+    pub fn is_taken(&self) -> bool {
         self.physician_id.is_some()
             && matches!(self.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
     }
@@ -239,8 +277,9 @@ mod tests {
     use super::*;
 
     fn taken(status: ConsultationStatus, by: Option<&str>) -> ClientError {
-        let current = ConflictState { status, physician_id: by.map(PersonId::new), version: 3 };
-        ClientError::Conflict { current: Some(current), message: "SECRET".to_owned() }
+        let physician_id = by.map(PersonId::new);
+        let current = ConflictState { status, physician_id, version: 3, updated_at: None, last: None };
+        ClientError::Conflict { current: Some(Box::new(current)), message: "SECRET".to_owned() }
     }
 
     #[test]
@@ -248,6 +287,16 @@ mod tests {
         use ErrorCode as C;
         let wait = Some(Duration::from_secs(7));
         let broken = ClientError::Unreachable(ConnectionFault::Broken(None));
+        let may_have_acted = |error: &ClientError| {
+            matches!(
+                error,
+                ClientError::Unreachable(ConnectionFault::Broken(_) | ConnectionFault::Closed)
+                    | ClientError::Timeout
+                    | ClientError::ServerFault { .. }
+                    | ClientError::NotChatEhr { .. }
+                    | ClientError::Malformed(_)
+            )
+        };
         // error, transient, this request's own fault, what the window is told
         let table = [
             (ClientError::Unreachable(ConnectionFault::NotMade(None)), true, false, C::ServerUnreachable),
@@ -277,6 +326,7 @@ mod tests {
             assert_eq!(error.is_transient(), transient, "{error:?}");
             assert_eq!(error.concerns_this_request(), own, "{error:?}");
             assert_eq!(error.code(), code, "{error:?}");
+            assert_eq!(error.may_have_acted(), may_have_acted(&error), "{error:?}");
             let waits = matches!(
                 error,
                 ClientError::RateLimited { .. }

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use chatehr_contract::{ConsultationStatus, InvalidField, PersonId};
+use chatehr_contract::{ConsultationStatus, HistoryEntry, InvalidField, PersonId, Timestamp};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -96,14 +96,19 @@ fn members<'a>(body: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
         .into_iter()
 }
 
-fn current(body: &Value) -> Option<ConflictState> {
+fn current(body: &Value) -> Option<Box<ConflictState>> {
     let record =
         members(body, "current").find(|current| current.get("status").is_some_and(Value::is_string))?;
-    Some(ConflictState {
+    Some(Box::new(ConflictState {
         status: ConsultationStatus::from(record.get("status")?.as_str()?),
         physician_id: record.get("physicianId").and_then(Value::as_str).map(PersonId::new),
         version: record.get("version").and_then(Value::as_u64).unwrap_or_default(),
-    })
+        updated_at: record.get("updatedAt").and_then(|at| Timestamp::deserialize(at).ok()),
+        last: record
+            .get("history")
+            .and_then(|history| history.as_array()?.last())
+            .and_then(|last| HistoryEntry::deserialize(last).ok()),
+    }))
 }
 
 /// The record that stood in the way, where it has this form.
@@ -206,12 +211,22 @@ mod tests {
 
     #[test]
     fn how_the_record_stands_is_read_from_every_shape() {
-        let now =
-            json!({"id": "c", "status": "assigned", "physicianId": "p-2", "version": 4, "description": "x"});
+        let now = json!({"id": "c", "status": "assigned", "physicianId": "p-2", "version": 4, "description": "x",
+                "updatedAt": "1970-01-01T00:00:01.000Z", "history": [{"at": "1970-01-01T00:00:00.500Z",
+                "actorId": "p-2", "action": "status", "from": null, "to": "assigned", "note": null}]});
         let expected = ConflictState {
             status: ConsultationStatus::Assigned,
             physician_id: Some(PersonId::new("p-2")),
             version: 4,
+            updated_at: Some(Timestamp::from_millis(1_000)),
+            last: Some(HistoryEntry {
+                at: Timestamp::from_millis(500),
+                actor_id: Some(PersonId::new("p-2")),
+                action: "status".to_owned(),
+                from: None,
+                to: Some(ConsultationStatus::Assigned),
+                note: None,
+            }),
         };
         for body in [
             json!({"error": "CONFLICT", "message": "m", "current": now}),
@@ -220,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(
                 told(409, Asking::Session, &body),
-                ClientError::Conflict { current: Some(expected.clone()), message: "m".to_owned() }
+                ClientError::Conflict { current: Some(Box::new(expected.clone())), message: "m".to_owned() }
             );
         }
         let without = json!({"error": "CONFLICT", "current": {"status": "pending", "physicianId": null}});

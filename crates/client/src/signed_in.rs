@@ -231,6 +231,11 @@ impl SignedIn {
         EventStream::new(self.clone(), last_event_id, self.client.idle_timeout(), self.client.jitter_seed())
     }
 
+    /// Ends the time that a failing server is given: a person asked. See [`Client::retry_now`].
+    pub fn retry_now(&self) {
+        self.client.retry_now();
+    }
+
     pub(crate) const fn client(&self) -> &Client {
         &self.client
     }

@@ -105,16 +105,25 @@ macro_rules! clinician_commands {
             acknowledge_consultation => Acknowledge($crate::ConsultationRef) -> ();
             /// Say no, with a reason. Needs the server's word.
             decline_consultation => Decline($crate::DeclineConsultation) -> ();
-            /// Begin work.
+            /// The other physicians of a specialty, those on call first.
+            colleagues => Colleagues($crate::ColleaguesOf) -> Vec<$crate::Physician>;
+            /// Give it to a colleague, or back to a pool, with a reason. Needs the server's word.
+            hand_off_consultation => HandOff($crate::HandOffConsultation) -> ();
+            /// Begin work. It waits in the outbox until the server has it.
             start_consultation => Start($crate::ConsultationRef) -> ();
-            /// Finish work.
-            complete_consultation => Complete($crate::ConsultationRef) -> ();
+            /// Finish work, with a closing note or without. It waits in the outbox until the server has it.
+            complete_consultation => Complete($crate::CompleteConsultation) -> ();
             /// Put words into the outbox; they are sealed and sent from there.
             send_message => Send($crate::SendMessage) -> ();
             /// Send a stuck message again.
             retry_message => RetryMessage($crate::OutboxRef) -> ();
-            /// Give up a message that was not sent.
+            /// Take back what was not sent: a message or a step.
             discard_message => DiscardMessage($crate::OutboxRef) -> ();
+            /// Keep a waiting message's words while they are being changed, or leave it as it was. It is not sent
+            /// meanwhile.
+            keep_edit => KeepEdit($crate::KeepEdit) -> ();
+            /// Put other words in the place of a waiting message's.
+            edit_message => EditMessage($crate::EditMessage) -> ();
             /// Keep what is being typed.
             save_draft => SaveDraft($crate::SaveDraft) -> ();
             /// Appointments of some days.

@@ -71,9 +71,17 @@ error_codes! {
     /// Gone, or not visible.
     NotFound = "NOT_FOUND", "This consultation is no longer in your list.", "It may have been taken or closed; go back to the queue.";
     /// Somebody was first.
-    AlreadyTaken = "ALREADY_TAKEN", "{detail} has already accepted this consultation.", "Nothing more is needed from you. Choose the next one in the queue.";
+    AlreadyTaken = "ALREADY_TAKEN", "{detail}.", "Nothing more is needed from you. Choose the next one in the queue.";
     /// The state has moved on.
     Conflict = "CONFLICT", "This consultation has changed in the meantime: {detail}.", "Look at its present state and decide again.";
+    /// The server was asked and its answer was lost, twice.
+    MayHaveHappened = "MAY_HAVE_HAPPENED", "The connection broke before ChatEHR answered, so this may have happened or not.", "It is asked again by itself, and shown here as soon as it is known. If it cannot wait, call the clinic’s desk.";
+    /// A person wants to change what is just being sent.
+    OnItsWay = "ON_ITS_WAY", "This is being sent at this moment, so it stays as it is.", "In a moment it is either sent or waits here again.";
+    /// A person wants to change what the server may have.
+    MayHaveArrived = "MAY_HAVE_ARRIVED", "This may have reached ChatEHR already: the answer to the last attempt was lost. So it stays as it is.", "It is asked again by itself. If something has to be put right, write it in a new message.";
+    /// A person wants to change what does not wait any more.
+    NotWaiting = "NOT_WAITING", "This does not wait any more: it has been sent, or taken back.", "If something has to be put right, write it in a new message.";
     /// Something cannot be accepted as typed.
     Invalid = "INVALID", "This cannot be sent: {detail}.", "Correct it and send again. What you typed is kept.";
     /// Too many requests.
@@ -187,6 +195,7 @@ impl ErrorReport {
                 | C::ReadOnly
                 | C::StorageFault
                 | C::NoMessageKey
+                | C::OnItsWay
                 | C::Internal
         );
         Self { code, detail: None, retryable, correlation_id: None }
@@ -201,7 +210,12 @@ impl ErrorReport {
 
     /// What happened, in words.
     pub fn sentence(&self) -> String {
-        self.code.sentence().replace("{detail}", self.detail.as_deref().unwrap_or("somebody else"))
+        let nobody_named = match self.code {
+            ErrorCode::AlreadyTaken => "A colleague has accepted this already",
+            ErrorCode::Conflict => "look at it again",
+            _ => "somebody else",
+        };
+        self.code.sentence().replace("{detail}", self.detail.as_deref().unwrap_or(nobody_named))
     }
 }
 
@@ -226,7 +240,9 @@ mod tests {
 
     #[test]
     fn the_sentence_names_who_was_first() {
-        let report = ErrorReport::new(ErrorCode::AlreadyTaken).with_detail("Dr Lindqvist");
-        assert_eq!(report.sentence(), "Dr Lindqvist has already accepted this consultation.");
+        let report = ErrorReport::new(ErrorCode::AlreadyTaken);
+        assert_eq!(report.sentence(), "A colleague has accepted this already.");
+        let report = report.with_detail("Dr Lindqvist accepted this at 09:42");
+        assert_eq!(report.sentence(), "Dr Lindqvist accepted this at 09:42.");
     }
 }

@@ -56,6 +56,9 @@ impl fmt::Debug for KioskSignIn {
 pub struct KioskRequest {
     /// Made by the window once per review, so that pressing Send twice asks once.
     pub request_id: EnvelopeId,
+    /// Asked again by the kiosk itself, and not by a person's press.
+    #[serde(default)]
+    pub by_itself: bool,
     /// One of the twelve.
     pub specialty: SpecialtyCode,
     /// In the patient's own judgement.

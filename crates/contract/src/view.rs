@@ -267,8 +267,15 @@ pub struct ConsultationView {
     pub acknowledged: Option<Acknowledgement>,
     /// What happened, oldest first.
     pub history: Vec<HistoryLine>,
-    /// What this person may do now; an action that needs the server is listed and refuses offline with a reason.
+    /// What this person may do now, with what waits taken as done; an action that needs the server is listed and refuses
+    /// offline with a reason.
     pub actions: Vec<Action>,
+    /// What this person has done here and the server has not confirmed, in order.
+    #[serde(default)]
+    pub waiting: Vec<Action>,
+    /// What the server was asked and nobody knows whether it has done.
+    #[serde(default)]
+    pub unsure: Option<Action>,
     /// Whether this person may write to the patient, and if not why not.
     pub may_write: bool,
     /// The patient's appointments with this person, soonest first.
@@ -334,6 +341,54 @@ pub enum Action {
     Start,
     /// Finish.
     Complete,
+    /// Give it to a colleague or back to a pool, with a reason.
+    HandOff,
+}
+
+/// Asks for the other physicians of a specialty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColleaguesOf {
+    /// Which.
+    pub specialty: SpecialtyCode,
+}
+
+/// Give one to a colleague, or back to a specialty's pool: one of the two, with a reason of 1 to 500 characters.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandOffConsultation {
+    /// Which.
+    pub id: ConsultationId,
+    /// Who takes it; they are in charge at once.
+    #[serde(default)]
+    pub physician_id: Option<PersonId>,
+    /// In whose pool it waits again.
+    #[serde(default)]
+    pub specialty: Option<SpecialtyCode>,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Debug for HandOffConsultation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandOffConsultation").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Finish one, with a closing note of 1 to 5,000 characters or without.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteConsultation {
+    /// Which.
+    pub id: ConsultationId,
+    /// What is to be kept of it.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+impl fmt::Debug for CompleteConsultation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompleteConsultation").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Decline one, with a reason of 1 to 500 characters.
@@ -393,6 +448,15 @@ pub struct MessageView {
     pub at: Timestamp,
     /// How far it has come.
     pub delivery: Delivery,
+    /// What waits is no message but this step; its words are what is noted of it, or nothing.
+    #[serde(default)]
+    pub step: Option<Action>,
+    /// Whether it can still be changed or taken back: it waits, and the server cannot have it.
+    #[serde(default)]
+    pub changeable: bool,
+    /// The words as they are being changed. While there are any it is not sent.
+    #[serde(default)]
+    pub edit: Option<String>,
 }
 
 impl fmt::Debug for MessageView {
@@ -484,6 +548,39 @@ impl fmt::Debug for SaveDraft {
 pub struct OutboxRef {
     /// Which.
     pub envelope_id: EnvelopeId,
+}
+
+/// Other words for a message that waits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditMessage {
+    /// Which.
+    pub envelope_id: EnvelopeId,
+    /// 1 to 10,000 characters.
+    pub text: String,
+}
+
+impl fmt::Debug for EditMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EditMessage").field("envelope_id", &self.envelope_id).finish_non_exhaustive()
+    }
+}
+
+/// Keep the words of a message that is being changed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeepEdit {
+    /// Which.
+    pub envelope_id: EnvelopeId,
+    /// As typed; nothing leaves it as it was and lets it be sent.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+impl fmt::Debug for KeepEdit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeepEdit").field("envelope_id", &self.envelope_id).finish_non_exhaustive()
+    }
 }
 
 /// Asks for appointments in a half-open range of time. The window knows its own days.

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 fn request() -> KioskRequest {
     KioskRequest {
         request_id: EnvelopeId::new("review-1"),
+        by_itself: false,
         specialty: SpecialtyCode::Cardiology,
         urgency: Urgency::Urgent,
         description: "Palpitations".to_owned(),
@@ -77,4 +78,94 @@ async fn a_kiosk_without_its_server_says_so_before_anybody_types() {
     clinic.stop().await;
     let kiosk = kiosk(clinic.settings(data.path()));
     assert_eq!(kiosk.state().await.problem.unwrap().code, ErrorCode::ServerUnreachable);
+}
+
+/// A kiosk behind a network that fails on request, and how many requests the patient has.
+struct BadDay {
+    kiosk: chatehr_engine::Kiosk,
+    network: chatehr_network::Network,
+    clinic: Clinic,
+    _data: TempDir,
+}
+
+impl BadDay {
+    async fn begin() -> Self {
+        let (clinic, data) = (Clinic::patient().await, TempDir::new().unwrap());
+        let network = chatehr_network::Network::to(clinic.address, 1).await.unwrap();
+        let mut settings = settings(&url(network.address()), data.path());
+        settings.timeout = std::time::Duration::from_secs(2);
+        let kiosk = kiosk(settings);
+        kiosk.sign_in(MARTA).await.unwrap();
+        Self { kiosk, network, clinic, _data: data }
+    }
+
+    async fn filed(&self, words: &str) -> usize {
+        let (marta, _) = self.clinic.as_person(MARTA).await;
+        let all = marta.all_consultations().await.unwrap().rows;
+        all.iter().filter(|one| one.description == words).count()
+    }
+}
+
+const FILING: &str = "POST /v1/consultations HTTP";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_filed_once_wherever_the_connection_breaks() {
+    use chatehr_network::{Fault, What};
+    let day = BadDay::begin().await;
+    for (n, fault) in [
+        Fault::in_request(0, What::Cut),
+        Fault::in_request(200, What::Reset),
+        Fault::in_answer(0, What::Cut),
+        Fault::in_answer(0, What::Silence),
+        Fault::in_answer(300, What::Reset),
+        Fault::in_answer(400, What::Garbage(9)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let words = format!("Palpitations {n}");
+        let id = EnvelopeId::new(format!("review-{n}"));
+        day.network.plan(FILING, fault);
+        let ask = KioskRequest { request_id: id, description: words.clone(), ..request() };
+        day.kiosk.request(ask).await.unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
+        assert_eq!(day.filed(&words).await, 1, "{fault:?}");
+        day.network.heal();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_filed_is_called_that_and_the_next_press_finds_it() {
+    use chatehr_network::{Fault, What};
+    let day = BadDay::begin().await;
+    for _ in 0..60 {
+        day.network.plan(FILING, Fault::in_answer(0, What::Cut));
+    }
+    let told = day.kiosk.request(request()).await.unwrap_err();
+    assert_eq!(told.code, ErrorCode::MayHaveHappened);
+    // Nobody can be reached at all now; it is still not known.
+    day.network.set_link(chatehr_network::Link::Refusing);
+    let told = day.kiosk.request(request()).await.unwrap_err();
+    assert_eq!(told.code, ErrorCode::MayHaveHappened, "what was unsure stays so");
+    day.network.heal();
+    let receipt = day.kiosk.request(KioskRequest { by_itself: true, ..request() }).await;
+    // The pause that a failing server is given may still last; a person's press ends it.
+    let receipt = match receipt {
+        Ok(receipt) => receipt,
+        Err(_) => day.kiosk.request(request()).await.unwrap(),
+    };
+    assert_eq!(day.kiosk.request(request()).await.unwrap().id, receipt.id);
+    assert_eq!(day.filed("Palpitations").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_asked_for_a_person_who_has_left() {
+    let day = BadDay::begin().await;
+    day.network.set_link(chatehr_network::Link::Refusing);
+    let kiosk = day.kiosk.clone();
+    let asking = tokio::spawn(async move { kiosk.request(request()).await });
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    day.kiosk.finish();
+    day.network.heal();
+    assert_eq!(asking.await.unwrap().unwrap_err().code, ErrorCode::SignedOut);
+    assert_eq!(day.filed("Palpitations").await, 0);
 }

@@ -210,7 +210,7 @@ async fn behind_a_locked_screen_nothing_of_a_patient_can_be_asked_or_done() {
         desk.send(&words(&id, "To nobody")).await,
         desk.accept(&id).await,
         desk.decline(&decline).await,
-        desk.complete(&id).await,
+        desk.complete(&completing(&id)).await,
         desk.key_slots().await.map(drop),
         desk.back_up_records(backup).await,
         desk.replace_records_key().await,

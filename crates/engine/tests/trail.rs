@@ -17,7 +17,7 @@ use chatehr_audit::{Criteria, Entry, Expectations, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::Settings;
 use chatehr_vault::{Vault, keyring};
-use support::{Bench, Clinic, Desktop, LINDQVIST, OKAFOR, files, keyring_is_here};
+use support::{Bench, Clinic, Desktop, LINDQVIST, OKAFOR, completing, files, keyring_is_here};
 
 fn entries(vault: &Vault) -> Vec<Entry> {
     let mut found = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
@@ -223,7 +223,8 @@ async fn what_was_closed_long_ago_goes_from_the_workstation_on_record_and_does_n
     let asked = scene.asked(&bench, "a cough").await;
     bench.desk.accept(&asked.id).await.unwrap();
     bench.desk.start_work(&asked.id).await.unwrap();
-    bench.desk.complete(&asked.id).await.unwrap();
+    bench.desk.complete(&completing(&asked.id)).await.unwrap();
+    bench.until_status(&asked.id, &ConsultationStatus::Completed).await;
     drop(scene.files(bench).await);
 
     // The same workstation, a hundred days later.

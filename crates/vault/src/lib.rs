@@ -46,8 +46,8 @@ pub use cache::{CacheChange, Forgotten, ListQuery, SearchHit, StoredKey, StoredM
 pub use error::{DamagedFile, OpenError, RecordError, VaultError};
 pub use key::VaultKey;
 pub use ledger::{
-    AnchorError, Device, ExportAuditError, NewOutboxRow, OutboxRow, OutboxState, PruneAuditError,
-    VerifyAuditError,
+    AnchorError, Decided, Device, ExportAuditError, NewOutboxRow, OutboxKind, OutboxRow, OutboxState,
+    PruneAuditError, VerifyAuditError,
 };
 pub use obstacle::Obstacle;
 pub use pin::PinVerifier;

@@ -135,7 +135,8 @@ fn fill(
     let pages = fs::metadata(&copy.0)?.len() / 4096;
     let keeper = connection::doubtful(&copy.0, key).map_err(|_| SalvageError::NothingReads)?;
     let damaged = Damaged { path: &copy.0, key, pages, _keeper: keeper };
-    let outbox = damaged.rows("outbox", OUTBOX)?;
+    let columns = if damaged.has("outbox", "kind") { OUTBOX } else { OUTBOX_OF_MESSAGES };
+    let outbox = damaged.rows("outbox", columns)?;
     let drafts = damaged.rows("draft", "consultation_id, text, saved_at")?;
     let marks = damaged.rows("read_mark", "consultation_id, up_to")?;
     let server = damaged.rows("device", "server_key, policy")?;
@@ -149,7 +150,14 @@ fn fill(
     let entry = NewEntry { objects: in_words(&saved), ..entry.clone() };
     let vault = Vault::open(into, key)?;
     vault.ledger().write(|ledger| {
-        insert(ledger, "outbox", OUTBOX, &outbox.rows)?;
+        insert(ledger, "outbox", columns, &outbox.rows)?;
+        if columns == OUTBOX_OF_MESSAGES {
+            // As step 4 takes them.
+            ledger.execute(
+                "UPDATE outbox SET in_doubt = 1 WHERE attempts > 0 AND (code IS NULL OR code = ?1)",
+                [ErrorCode::ServerFault.as_str()],
+            )?;
+        }
         insert(ledger, "draft", "consultation_id, text, saved_at", &drafts.rows)?;
         insert(ledger, "read_mark", "consultation_id, up_to", &marks.rows)?;
         if let Some(known) = server.rows.first() {
@@ -169,7 +177,10 @@ fn fill(
 }
 
 const OUTBOX: &str = "seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts, last_attempt_at, \
-                      next_attempt_at, state, code";
+                      next_attempt_at, state, code, kind, in_doubt, detail, edit";
+/// Before step 4.
+const OUTBOX_OF_MESSAGES: &str = "seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts, \
+                                  last_attempt_at, next_attempt_at, state, code";
 
 fn insert(
     ledger: &Connection,
@@ -310,6 +321,15 @@ impl Damaged<'_> {
                 return Ok(false);
             }
         }
+    }
+
+    fn has(&self, table: &str, column: &str) -> bool {
+        let look = || {
+            let connection = connection::doubtful(self.path, self.key)?;
+            let columns = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+            connection.query_row(columns, [table, column], |row| row.get::<_, i64>(0))
+        };
+        look().is_ok_and(|there| there > 0)
     }
 
     fn extent(&self, table: &str) -> Result<Extent, SalvageError> {

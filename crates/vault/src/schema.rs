@@ -32,6 +32,7 @@ impl Kind {
                 M::up(include_str!("schema/ledger_1.sql")),
                 M::up(chatehr_audit::SCHEMA),
                 M::up(include_str!("schema/ledger_3.sql")),
+                M::up(include_str!("schema/ledger_4.sql")),
             ],
         }
     }

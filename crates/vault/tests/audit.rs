@@ -8,7 +8,7 @@ use std::fs;
 use chatehr_audit::{
     Anchor, Criteria, Expectations, Format, NewEntry, RememberError, SigningKey, VerifyError, sign_anchor,
 };
-use chatehr_vault::{AnchorError, Vault, VerifyAuditError};
+use chatehr_vault::{AnchorError, Decided, Vault, VerifyAuditError};
 use common::{at, c, e, entry, key, outgoing, vault};
 use rusqlite::Connection;
 
@@ -55,9 +55,9 @@ fn a_message_and_who_queued_it_are_there_together_or_not_at_all() {
 
     vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
-    assert!(vault.requeue(&e("e-1"), &entry("message.retry")).unwrap());
-    assert!(!vault.discard(&e("e-2"), &entry("message.discard")).unwrap());
-    assert!(vault.discard(&e("e-1"), &entry("message.discard")).unwrap());
+    assert_eq!(vault.requeue(&e("e-1"), &entry("message.retry")).unwrap(), Decided::Done);
+    assert_eq!(vault.discard(&e("e-2"), &entry("message.discard")).unwrap(), Decided::Gone);
+    assert_eq!(vault.discard(&e("e-1"), &entry("message.discard")).unwrap(), Decided::Done);
     assert_eq!(actions(&vault), ["message.create", "message.retry", "message.discard"]);
     assert_eq!(vault.verify_audit(&Expectations::default()).unwrap().head.count, 3);
 }

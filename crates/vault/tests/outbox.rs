@@ -6,7 +6,7 @@ mod common;
 use std::{collections::HashSet, fs, path::PathBuf};
 
 use chatehr_contract::{ErrorCode, Timestamp};
-use chatehr_vault::{OutboxState, Vault};
+use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxState, Vault};
 use common::{at, c, e, entry, key, outgoing, vault};
 use proptest::prelude::*;
 
@@ -33,20 +33,20 @@ fn a_message_leaves_the_draft_and_enters_the_queue_together() {
 fn a_repeat_sends_the_bytes_of_the_first_attempt() {
     let (_dir, vault) = vault();
     vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
-    assert!(vault.begin_attempt(&e("e-1"), "sealed once", at(1)).unwrap());
+    assert!(vault.begin_attempt(&e("e-1"), Some("sealed once"), at(1)).unwrap());
     // While it is on its way it is neither sent a second time nor thrown away.
-    assert!(!vault.begin_attempt(&e("e-1"), "sealed twice", at(1)).unwrap());
-    assert!(!vault.discard(&e("e-1"), &entry("message.discard")).unwrap());
-    assert!(!vault.requeue(&e("e-1"), &entry("message.retry")).unwrap());
-    vault.postpone(&e("e-1"), at(5)).unwrap();
+    assert!(!vault.begin_attempt(&e("e-1"), Some("sealed twice"), at(1)).unwrap());
+    assert_eq!(vault.discard(&e("e-1"), &entry("message.discard")).unwrap(), Decided::OnItsWay);
+    assert_eq!(vault.requeue(&e("e-1"), &entry("message.retry")).unwrap(), Decided::OnItsWay);
+    vault.postpone(&e("e-1"), at(5), true).unwrap();
     assert_eq!(vault.due(at(4)).unwrap(), []);
     assert_eq!(vault.due(at(5)).unwrap().len(), 1);
-    assert!(vault.begin_attempt(&e("e-1"), "sealed twice", at(5)).unwrap());
+    assert!(vault.begin_attempt(&e("e-1"), Some("sealed twice"), at(5)).unwrap());
     let row = vault.outbox(None).unwrap().remove(0);
     assert_eq!((row.sealed.as_deref(), row.attempts), (Some("sealed once"), 2));
     vault.settle(&e("e-1")).unwrap();
     assert_eq!(vault.outbox(None).unwrap(), []);
-    assert!(!vault.begin_attempt(&e("e-1"), "sealed thrice", at(6)).unwrap());
+    assert!(!vault.begin_attempt(&e("e-1"), Some("sealed thrice"), at(6)).unwrap());
 }
 
 #[test]
@@ -54,8 +54,94 @@ fn every_reason_to_be_stuck_reads_back() {
     let (_dir, vault) = vault();
     vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
     for code in ErrorCode::ALL {
-        vault.stick(&e("e-1"), *code).unwrap();
-        assert_eq!(vault.outbox(None).unwrap()[0].state, OutboxState::Stuck { code: *code });
+        vault.stick(&e("e-1"), *code, Some("Dr Lindqvist"), false).unwrap();
+        let detail = Some("Dr Lindqvist".to_owned());
+        assert_eq!(vault.outbox(None).unwrap()[0].state, OutboxState::Stuck { code: *code, detail });
+    }
+}
+
+#[test]
+fn changed_words_keep_their_place_and_take_another_name() {
+    let (_dir, vault) = vault();
+    for name in ["e-1", "e-2", "e-3"] {
+        vault.enqueue(&outgoing(name, "c-1"), &entry("message.create")).unwrap();
+    }
+    // One that failed for good may be changed as well, and is sent again then.
+    vault.begin_attempt(&e("e-1"), Some("sealed"), at(1)).unwrap();
+    vault.stick(&e("e-1"), ErrorCode::Invalid, None, false).unwrap();
+    for (old, new) in [("e-1", "e-4"), ("e-2", "e-5")] {
+        let changed = vault.edit(&e(old), &e(new), "other words", &entry("message.edit")).unwrap();
+        assert_eq!(changed, Decided::Done);
+        assert!(!vault.begin_attempt(&e(old), Some("the former words"), at(1)).unwrap());
+    }
+    let rows = vault.outbox(None).unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row.envelope_id.as_str()).collect();
+    assert_eq!(names, ["e-4", "e-5", "e-3"]);
+    for row in &rows[..2] {
+        assert_eq!((row.text.as_str(), row.sealed.as_deref(), row.attempts), ("other words", None, 0));
+        assert_eq!((&row.state, row.queued_at), (&OutboxState::Queued, at(0)));
+    }
+    assert_eq!(vault.due(at(1)).unwrap()[0].envelope_id, e("e-4"));
+    let told = vault.audit_head().unwrap().count;
+    assert_eq!(told, 5, "each change stands in the log");
+}
+
+#[test]
+fn nothing_is_sent_while_its_words_are_being_changed_and_the_words_outlive_the_program() {
+    let (dir, vault) = vault();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
+    vault.enqueue(&outgoing("e-2", "c-2"), &entry("message.create")).unwrap();
+    assert_eq!(vault.keep_edit(&e("e-1"), Some("half a")).unwrap(), Decided::Done);
+    assert_eq!(vault.due(at(1)).unwrap().len(), 1, "the other conversation's goes on");
+    assert!(!vault.begin_attempt(&e("e-1"), Some("sealed"), at(1)).unwrap());
+    drop(vault);
+    let vault = Vault::open(&dir.path().join("person"), &key()).unwrap();
+    let row = vault.outbox(Some(&c("c-1"))).unwrap().remove(0);
+    assert_eq!((row.text.as_str(), row.edit.as_deref()), ("words of e-1", Some("half a")));
+    assert_eq!(vault.keep_edit(&e("e-1"), None).unwrap(), Decided::Done);
+    assert!(vault.begin_attempt(&e("e-1"), Some("sealed"), at(1)).unwrap());
+    assert_eq!(vault.keep_edit(&e("e-1"), Some("late")).unwrap(), Decided::OnItsWay);
+}
+
+#[test]
+fn what_the_server_may_have_is_neither_changed_nor_taken_back_until_somebody_knows() {
+    let (_dir, vault) = vault();
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
+    let edit = |vault: &Vault| vault.edit(&e("e-1"), &e("e-2"), "others", &entry("message.edit")).unwrap();
+    let take_back = |vault: &Vault| vault.discard(&e("e-1"), &entry("message.discard")).unwrap();
+    vault.begin_attempt(&e("e-1"), Some("sealed"), at(1)).unwrap();
+    assert_eq!((edit(&vault), take_back(&vault)), (Decided::OnItsWay, Decided::OnItsWay));
+    vault.postpone(&e("e-1"), at(2), true).unwrap();
+    assert_eq!((edit(&vault), take_back(&vault)), (Decided::MayHaveArrived, Decided::MayHaveArrived));
+    assert_eq!(vault.keep_edit(&e("e-1"), Some("others")).unwrap(), Decided::MayHaveArrived);
+    // The end of the program in the middle of an attempt leaves the same doubt.
+    vault.begin_attempt(&e("e-1"), Some("sealed"), at(2)).unwrap();
+    vault.recover().unwrap();
+    assert_eq!(edit(&vault), Decided::MayHaveArrived);
+    // What nobody sends any more may be taken away; its words stay its words.
+    vault.stick(&e("e-1"), ErrorCode::ServerFault, None, true).unwrap();
+    assert_eq!(edit(&vault), Decided::MayHaveArrived);
+    assert_eq!(take_back(&vault), Decided::Done);
+    assert_eq!((edit(&vault), take_back(&vault)), (Decided::Gone, Decided::Gone));
+    assert_eq!(vault.audit_head().unwrap().count, 2, "and nothing that did not happen is in the log");
+}
+
+#[test]
+fn a_step_waits_its_turn_among_the_messages_and_leaves_the_draft_alone() {
+    let (_dir, vault) = vault();
+    let step = |name, kind| NewOutboxRow { kind, ..outgoing(name, "c-1") };
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
+    vault.save_draft(&c("c-1"), "more", at(1)).unwrap();
+    vault.enqueue(&step("e-2", OutboxKind::Start), &entry("consultation.start")).unwrap();
+    vault.enqueue(&step("e-3", OutboxKind::Complete), &entry("consultation.complete")).unwrap();
+    assert_eq!(vault.draft(&c("c-1")).unwrap(), "more");
+    let kinds: Vec<_> = vault.outbox(None).unwrap().iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, [OutboxKind::Message, OutboxKind::Start, OutboxKind::Complete]);
+    for name in ["e-1", "e-2", "e-3"] {
+        assert_eq!(vault.due(at(1)).unwrap().remove(0).envelope_id, e(name));
+        assert!(vault.begin_attempt(&e(name), None, at(1)).unwrap());
+        assert_eq!(vault.due(at(1)).unwrap(), [], "one after the other");
+        vault.settle(&e(name)).unwrap();
     }
 }
 
@@ -72,11 +158,13 @@ fn what_was_typed_shows_in_no_debug_output() {
 enum Step {
     Enqueue(u8, u8),
     Begin(u8),
-    Postpone(u8, i64),
-    Stick(u8),
+    Postpone(u8, i64, bool),
+    Stick(u8, bool),
     Requeue(u8),
     Settle(u8),
     Discard(u8),
+    Hold(u8, bool),
+    Edit(u8, u8),
     Wait(i64),
     Quit,
     Crash,
@@ -88,8 +176,10 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (envelope.clone(), 0u8..3).prop_map(|(e, c)| Step::Enqueue(e, c)),
         4 => envelope.clone().prop_map(Step::Begin),
-        2 => (envelope.clone(), 1i64..6).prop_map(|(e, s)| Step::Postpone(e, s)),
-        1 => envelope.clone().prop_map(Step::Stick),
+        2 => (envelope.clone(), 1i64..6, any::<bool>()).prop_map(|(e, s, doubt)| Step::Postpone(e, s, doubt)),
+        1 => (envelope.clone(), any::<bool>()).prop_map(|(e, doubt)| Step::Stick(e, doubt)),
+        2 => (envelope.clone(), any::<bool>()).prop_map(|(e, held)| Step::Hold(e, held)),
+        2 => (envelope.clone(), 8u8..12).prop_map(|(e, new)| Step::Edit(e, new)),
         1 => envelope.clone().prop_map(Step::Requeue),
         2 => envelope.clone().prop_map(Step::Settle),
         1 => envelope.prop_map(Step::Discard),
@@ -107,6 +197,8 @@ struct Row {
     attempts: u32,
     not_before: Option<Timestamp>,
     state: OutboxState,
+    in_doubt: bool,
+    held: bool,
 }
 
 /// The rules, without a database.
@@ -121,6 +213,16 @@ impl Model {
         row.map(change).is_some()
     }
 
+    /// What a person is told when they decide this.
+    fn decided(&self, envelope: &str, may: impl Fn(&Row) -> bool) -> Decided {
+        match self.rows.iter().find(|row| row.envelope == envelope) {
+            None => Decided::Gone,
+            Some(row) if may(row) => Decided::Done,
+            Some(row) if is_sending(row) => Decided::OnItsWay,
+            Some(_) => Decided::MayHaveArrived,
+        }
+    }
+
     fn remove(&mut self, envelope: &str, allowed: impl Fn(&Row) -> bool) -> bool {
         let before = self.rows.len();
         self.rows.retain(|row| row.envelope != envelope || !allowed(row));
@@ -131,7 +233,8 @@ impl Model {
         let mut seen = HashSet::new();
         let heads = self.rows.iter().filter(|row| seen.insert(&row.conversation));
         heads
-            .filter(|row| row.state == OutboxState::Queued && row.not_before.is_none_or(|time| time <= now))
+            .filter(|row| row.state == OutboxState::Queued && !row.held)
+            .filter(|row| row.not_before.is_none_or(|time| time <= now))
             .map(|row| row.envelope.as_str())
             .collect()
     }
@@ -150,6 +253,10 @@ fn left_behind(from: &PathBuf, to: &PathBuf) {
 
 fn is_sending(row: &Row) -> bool {
     row.state == OutboxState::Sending
+}
+
+fn may_be_changed(row: &Row) -> bool {
+    !is_sending(row) && !row.in_doubt
 }
 
 fn walk(steps: &[Step]) {
@@ -172,6 +279,8 @@ fn walk(steps: &[Step]) {
                         attempts: 0,
                         not_before: None,
                         state: OutboxState::Queued,
+                        in_doubt: false,
+                        held: false,
                     });
                 }
             }
@@ -179,49 +288,86 @@ fn walk(steps: &[Step]) {
                 let sealed = format!("sealed at {at_step}");
                 let begun = model.change(
                     &name(envelope),
-                    |row| row.state == OutboxState::Queued,
+                    |row| row.state == OutboxState::Queued && !row.held,
                     |row| {
                         row.state = OutboxState::Sending;
+                        row.in_doubt = true;
                         row.attempts += 1;
                         row.not_before = None;
                         row.sealed.get_or_insert(sealed.clone());
                     },
                 );
-                assert_eq!(vault.begin_attempt(&e(&name(envelope)), &sealed, now).unwrap(), begun);
+                assert_eq!(vault.begin_attempt(&e(&name(envelope)), Some(&sealed), now).unwrap(), begun);
             }
-            Step::Postpone(envelope, seconds) => {
+            Step::Postpone(envelope, seconds, doubt) => {
                 let until = now.plus_seconds(*seconds);
-                vault.postpone(&e(&name(envelope)), until).unwrap();
+                vault.postpone(&e(&name(envelope)), until, *doubt).unwrap();
                 model.change(
                     &name(envelope),
                     |row| !matches!(row.state, OutboxState::Stuck { .. }),
-                    |row| (row.state, row.not_before) = (OutboxState::Queued, Some(until)),
+                    |row| {
+                        (row.state, row.not_before) = (OutboxState::Queued, Some(until));
+                        row.in_doubt = *doubt;
+                    },
                 );
             }
-            Step::Stick(envelope) => {
+            Step::Stick(envelope, doubt) => {
                 let code = ErrorCode::Forbidden;
-                vault.stick(&e(&name(envelope)), code).unwrap();
+                vault.stick(&e(&name(envelope)), code, None, *doubt).unwrap();
                 model.change(
                     &name(envelope),
                     |_| true,
-                    |row| (row.state, row.not_before) = (OutboxState::Stuck { code }, None),
+                    |row| {
+                        (row.state, row.not_before) = (OutboxState::Stuck { code, detail: None }, None);
+                        row.in_doubt = *doubt;
+                    },
                 );
             }
             Step::Requeue(envelope) => {
-                let requeued = model.change(
+                let told = model.decided(&name(envelope), |row| !is_sending(row));
+                model.change(
                     &name(envelope),
                     |row| !is_sending(row),
                     |row| (row.state, row.not_before) = (OutboxState::Queued, None),
                 );
-                assert_eq!(vault.requeue(&e(&name(envelope)), &entry("message.retry")).unwrap(), requeued);
+                assert_eq!(vault.requeue(&e(&name(envelope)), &entry("message.retry")).unwrap(), told);
+            }
+            Step::Hold(envelope, held) => {
+                let may = |row: &Row| !held || may_be_changed(row);
+                let told = model.decided(&name(envelope), may);
+                model.change(&name(envelope), may, |row| row.held = *held);
+                let words = held.then_some("half a");
+                assert_eq!(vault.keep_edit(&e(&name(envelope)), words).unwrap(), told);
+            }
+            Step::Edit(envelope, new) => {
+                // Names are unique; a test's are few.
+                if model.rows.iter().any(|row| row.envelope == name(new)) {
+                    continue;
+                }
+                let told = model.decided(&name(envelope), may_be_changed);
+                model.change(&name(envelope), may_be_changed, |row| {
+                    *row = Row {
+                        envelope: name(new),
+                        sealed: None,
+                        attempts: 0,
+                        not_before: None,
+                        state: OutboxState::Queued,
+                        held: false,
+                        ..row.clone()
+                    };
+                });
+                let (old, new) = (e(&name(envelope)), e(&name(new)));
+                assert_eq!(vault.edit(&old, &new, "others", &entry("message.edit")).unwrap(), told);
             }
             Step::Settle(envelope) => {
                 vault.settle(&e(&name(envelope))).unwrap();
                 model.remove(&name(envelope), |_| true);
             }
             Step::Discard(envelope) => {
-                let discarded = model.remove(&name(envelope), |row| !is_sending(row));
-                assert_eq!(vault.discard(&e(&name(envelope)), &entry("message.discard")).unwrap(), discarded);
+                let may = |row: &Row| may_be_changed(row) || matches!(row.state, OutboxState::Stuck { .. });
+                let told = model.decided(&name(envelope), may);
+                model.remove(&name(envelope), may);
+                assert_eq!(vault.discard(&e(&name(envelope)), &entry("message.discard")).unwrap(), told);
             }
             Step::Wait(seconds) => now = now.plus_seconds(*seconds),
             Step::Quit | Step::Crash => {
@@ -248,6 +394,8 @@ fn walk(steps: &[Step]) {
                 attempts: row.attempts,
                 not_before: row.next_attempt_at,
                 state: row.state,
+                in_doubt: row.in_doubt,
+                held: row.edit.is_some(),
             })
             .collect();
         assert_eq!(held, model.rows, "after {step:?}");

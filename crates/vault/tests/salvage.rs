@@ -32,8 +32,8 @@ impl Person {
             row.text = format!("{n}: {}", "take rest ".repeat(60));
             vault.enqueue(&row, &entry("message.create")).unwrap();
         }
-        vault.begin_attempt(&e("e-0"), "sealed words", at(1)).unwrap();
-        vault.stick(&e("e-1"), ErrorCode::Forbidden).unwrap();
+        vault.begin_attempt(&e("e-0"), Some("sealed words"), at(1)).unwrap();
+        vault.stick(&e("e-1"), ErrorCode::Forbidden, None, false).unwrap();
         for n in 0..20 {
             vault.save_draft(&c(&format!("c-{n}")), &"half a sentence ".repeat(50), at(n)).unwrap();
             vault.mark_read(&c(&format!("c-{n}")), at(n)).unwrap();
@@ -129,7 +129,7 @@ fn whichever_page_is_damaged_what_stands_on_the_others_is_saved() {
             for row in &rows {
                 let original = originals.find(|original| original.envelope_id == row.envelope_id).unwrap();
                 assert_eq!((&row.text, &row.sealed), (&original.text, &original.sealed));
-                let waits = row.state == OutboxState::Stuck { code: ErrorCode::LedgerDamaged };
+                let waits = row.state == OutboxState::Stuck { code: ErrorCode::LedgerDamaged, detail: None };
                 assert_eq!(waits, !saved.outbox.whole, "what is left of a torn queue waits for a person");
             }
             let mut originals = person.entries.iter();

@@ -14,7 +14,7 @@ use std::{
 };
 
 use chatehr_contract::{ErrorCode, Timestamp};
-use chatehr_vault::{OutboxRow, OutboxState, Vault, VaultError};
+use chatehr_vault::{Decided, OutboxRow, OutboxState, Vault, VaultError};
 
 use crate::{
     chance::Chance,
@@ -130,7 +130,14 @@ fn outbox(parent: Arc<Parent>, vault: Vault, mut chance: Chance, life: u64) -> i
                     vault.requeue(&row.envelope_id, &entry("message.retry", what))
                 });
             }
-            (7, _) if !rows.is_empty() => {
+            (7, _) => {
+                // What the server may have is not given up while it waits.
+                let may =
+                    |row: &&OutboxRow| row.may_be_changed() || matches!(row.state, OutboxState::Stuck { .. });
+                let rows: Vec<_> = rows.iter().filter(may).collect();
+                if rows.is_empty() {
+                    return;
+                }
                 let envelope = rows[chance.place(rows.len())].envelope_id.clone();
                 decide(&parent, "discard", &envelope.to_string(), |what| {
                     vault.discard(&envelope, &entry("message.discard", what))
@@ -150,13 +157,13 @@ fn decide(
     parent: &Parent,
     word: &str,
     envelope: &str,
-    action: impl FnOnce(&str) -> Result<bool, VaultError>,
+    action: impl FnOnce(&str) -> Result<Decided, VaultError>,
 ) {
     let what = format!("{word} {envelope}");
     parent.say(&format!("try {what}"));
     match action(&what) {
-        Ok(true) => parent.say(&format!("did {what}")),
-        Ok(false) => parent.say(&format!("failed {what}: not now")),
+        Ok(Decided::Done) => parent.say(&format!("did {what}")),
+        Ok(_) => parent.say(&format!("failed {what}: not now")),
         Err(error) => parent.say(&format!("failed {what}: {error:?}")),
     }
 }
@@ -165,7 +172,7 @@ fn send(parent: &Parent, vault: &Vault, row: &OutboxRow) {
     let name = row.envelope_id.to_string();
     let sealed = row.sealed.clone().unwrap_or_else(|| format!("sealed-{name}-{}", row.attempts));
     let begin = format!("begin {name} {sealed}");
-    if !parent.does(&begin, || vault.begin_attempt(&row.envelope_id, &sealed, at(0)).map(drop)) {
+    if !parent.does(&begin, || vault.begin_attempt(&row.envelope_id, Some(&sealed), at(0)).map(drop)) {
         return;
     }
     match parent.asks(&format!("send {name} {} {sealed}", row.consultation_id)).as_str() {
@@ -176,11 +183,16 @@ fn send(parent: &Parent, vault: &Vault, row: &OutboxRow) {
             };
             if !parent.does(&format!("settle {name}"), settled) {
                 // As the engine does: the name makes a repeat harmless.
-                parent.does(&format!("postpone {name}"), || vault.postpone(&row.envelope_id, at(0)));
+                parent.does(&format!("postpone {name}"), || vault.postpone(&row.envelope_id, at(0), true));
             }
         }
-        "later" => drop(parent.does(&format!("postpone {name}"), || vault.postpone(&row.envelope_id, at(0)))),
-        _ => drop(parent.does(&format!("stick {name}"), || vault.stick(&e(&name), ErrorCode::Forbidden))),
+        "later" => {
+            parent.does(&format!("postpone {name}"), || vault.postpone(&row.envelope_id, at(0), true));
+        }
+        _ => drop(
+            parent
+                .does(&format!("stick {name}"), || vault.stick(&e(&name), ErrorCode::Forbidden, None, false)),
+        ),
     }
 }
 

@@ -336,7 +336,7 @@ impl Promises {
             for row in due {
                 let name = row.envelope_id.to_string();
                 let sealed = row.sealed.clone().unwrap_or_else(|| format!("sealed-{name}-last"));
-                vault.begin_attempt(&row.envelope_id, &sealed, records::at(0)).map_err(files)?;
+                vault.begin_attempt(&row.envelope_id, Some(&sealed), records::at(0)).map_err(files)?;
                 self.happened(&format!("begin {name} {sealed}"));
                 while self.takes(&format!("{name} {} {sealed}", row.consultation_id)) != "taken" {}
                 vault.apply(&[records::sent(&row, &sealed)]).map_err(files)?;

@@ -5,7 +5,7 @@ use chatehr_contract::{
     Consultation, ConsultationId, ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, PersonId,
     Role, SpecialtyCode, Timestamp, Urgency,
 };
-use chatehr_vault::{CacheChange, NewOutboxRow, OutboxRow, VaultKey};
+use chatehr_vault::{CacheChange, NewOutboxRow, OutboxKind, OutboxRow, VaultKey};
 use serde_json::json;
 
 /// Messages of each consultation that the server tells of.
@@ -37,6 +37,7 @@ pub(crate) fn outgoing(name: &str, conversation: u64) -> NewOutboxRow {
     NewOutboxRow {
         envelope_id: e(name),
         consultation_id: c(conversation),
+        kind: OutboxKind::Message,
         to_id: PersonId::new("patient-1"),
         text: format!("{SENT} of {name}"),
         queued_at: at(0),

@@ -256,7 +256,28 @@ fn killed_offline(place: &mut Workplace<'_>) -> Outcome<()> {
     wait_for("the draft is there again", || Ok((field(window)? == draft).then_some(())))?;
     turn_to(window, &first)?;
     queued(window, &message)?;
-    check(field(window)?.is_empty(), || "the sent words stand in the field again".to_owned())
+    check(field(window)?.is_empty(), || "the sent words stand in the field again".to_owned())?;
+    place.words = vec![changed(window, &message)?];
+    Ok(())
+}
+
+/// Changes a message that waits, where it stands; and takes back one behind it.
+fn changed(window: &Window, words: &str) -> Outcome<String> {
+    let (mistaken, changed) = (canary::new("mistaken")?, canary::new("changed")?);
+    window.press(&test("edit"))?;
+    window.write(&test("edit-words"), &changed)?;
+    window.press(&test("edit-save"))?;
+    queued(window, &changed)?;
+    queue(window, &mistaken)?;
+    let last = format!(".bubble:last-child {}", test("discard"));
+    window.press(&last)?;
+    window.press(&test("take-back-confirm"))?;
+    wait_for("one is left as it was changed to", || {
+        let shown = window.all(&test("message"))?;
+        let holds = |words: &str| shown.iter().any(|message| message.text.contains(words));
+        Ok((holds(&changed) && !holds(words) && !holds(&mistaken)).then_some(()))
+    })?;
+    Ok(changed)
 }
 
 /// All words written so far are at the server once each, and the window says so.

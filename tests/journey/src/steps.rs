@@ -188,9 +188,10 @@ fn accept(scene: &mut Scene<'_>) -> Outcome<()> {
     window.press(&test("action-start"))?;
     window.see(&test("action-complete")).map(drop)?;
     let path = format!("/consultations/{}", scene.request);
-    let server = unwrapped(scene.server()?.ask("GET", &path, None, None, None)?);
-    check(server.get("status") == Some(&json!("in_progress")), || {
-        format!("the server says {}", server.get("status").unwrap_or(&Value::Null))
+    // Beginning waits in the outbox, for a moment.
+    wait_for("the server says that work has begun", || {
+        let server = unwrapped(scene.server()?.ask("GET", &path, None, None, None)?);
+        Ok((server.get("status") == Some(&json!("in_progress"))).then_some(()))
     })
 }
 

@@ -1,18 +1,21 @@
-//! What this person may do with the consultation now, and the words when it cannot be done.
+//! What this person may do with the consultation now, and the words when it cannot be done, or nobody knows whether it
+//! has been.
 
 use std::rc::Rc;
 
 use chatehr_contract::{
-    Action, ConsultationRef, ConsultationStatus, ConsultationView, DeclineConsultation, ErrorReport,
-    MAX_REASON_CHARS, command::clinician as command,
+    Action, CompleteConsultation, ConsultationRef, ConsultationStatus, ConsultationView, DeclineConsultation,
+    ErrorCode, ErrorReport, HandOffConsultation, MAX_REASON_CHARS, PersonId, command::clinician as command,
 };
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
+    complete::CompleteDialog,
     dialog::Dialog,
     due::{overdue, pressing, urgency_class},
+    hand_off::HandOffDialog,
     notice::ErrorNotice,
     row::{urgency_tag, who},
     shell::{Dispatch, Step},
@@ -29,12 +32,14 @@ use crate::{
 pub struct ActionsProps {
     /// Whose.
     pub view: Rc<ConsultationView>,
-    /// The connection is lost, so nothing here can be done: each step is the server's to confirm.
+    /// The connection is lost, so nothing can be done that is the server's to confirm.
     pub offline: bool,
     /// It has left this person's view: what is shown is how it stood, and nothing can be done with it.
     pub left: bool,
     /// What else is wrong, shown unless the last action went wrong: that is what the person wants to know first.
     pub notice: Option<Html>,
+    /// Who is signed in.
+    pub me: PersonId,
     /// Told when something was done.
     pub dispatch: Dispatch,
 }
@@ -52,6 +57,7 @@ enum Asking {
     Nothing,
     Decline,
     Complete,
+    HandOff,
 }
 
 async fn perform(backend: Backend, action: Action, id: ConsultationRef) -> Result<(), ErrorReport> {
@@ -59,9 +65,8 @@ async fn perform(backend: Backend, action: Action, id: ConsultationRef) -> Resul
         Action::Accept => backend.call::<command::Accept>(&id).await,
         Action::Acknowledge => backend.call::<command::Acknowledge>(&id).await,
         Action::Start => backend.call::<command::Start>(&id).await,
-        Action::Complete => backend.call::<command::Complete>(&id).await,
-        // Its reason is asked for first; see the dialog.
-        Action::Decline => Ok(()),
+        // What they need is asked for first; see the dialogs.
+        Action::Complete | Action::Decline | Action::HandOff => Ok(()),
     }
 }
 
@@ -78,7 +83,22 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let class = if late { "emergency" } else { urgency_class(&row.urgency) };
     let can = |action: Action| !props.left && view.actions.contains(&action);
     let pending = row.status == ConsultationStatus::Pending;
-    let blocked = props.offline && !props.left && !view.actions.is_empty();
+    let needs_word = |action: &Action| !matches!(action, Action::Start | Action::Complete);
+    let blocked = props.offline && !props.left && view.actions.iter().any(needs_word);
+    // Nobody knows yet: the same is not asked twice.
+    let unsure = view.unsure;
+    let lost = use_state(|| None::<Action>);
+    {
+        let lost = lost.clone();
+        use_effect_with((unsure, view.actions.clone()), move |(unsure, actions)| {
+            // What has happened after all is not missed later, when the record comes back.
+            let happened = lost.is_some_and(|lost| unsure.is_none() && !actions.contains(&lost));
+            if unsure.is_some() || happened {
+                lost.set(*unsure);
+            }
+        });
+    }
+    let not_done = lost.filter(|lost| unsure.is_none() && !doing.busy() && view.actions.contains(lost));
 
     let run = {
         let (doing, dispatch, under_way) = (doing.clone(), props.dispatch.clone(), under_way.clone());
@@ -106,6 +126,34 @@ pub fn Actions(props: &ActionsProps) -> Html {
             });
         })
     };
+    let complete = {
+        let (doing, dispatch, under_way, asking) =
+            (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
+        let (backend, id) = (backend.clone(), row.id.clone());
+        Callback::from(move |note: Option<String>| {
+            asking.set(Asking::Nothing);
+            under_way.set(Some(Action::Complete));
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let ask = CompleteConsultation { id: id.clone(), note };
+            doing.run(async move { backend.call::<command::Complete>(&ask).await }, move |()| {
+                dispatch.dispatch(Step::Did);
+            });
+        })
+    };
+    let hand_off = {
+        let (doing, dispatch, under_way, asking) =
+            (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
+        let backend = backend.clone();
+        Callback::from(move |ask: HandOffConsultation| {
+            asking.set(Asking::Nothing);
+            under_way.set(Some(Action::HandOff));
+            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            doing.run(async move { backend.call::<command::HandOff>(&ask).await }, move |()| {
+                dispatch.dispatch(Step::Did);
+                dispatch.dispatch(Step::CloseConsultation);
+            });
+        })
+    };
     let ask = |what: Asking| {
         let asking = asking.setter();
         Callback::from(move |_: MouseEvent| asking.set(what))
@@ -125,9 +173,10 @@ pub fn Actions(props: &ActionsProps) -> Html {
                   class: Option<&'static str>,
                   onclick: Callback<MouseEvent>| {
         html! {
-            <button type="button" class={classes!("button", class)} disabled={doing.busy() || blocked}
+            <button type="button" class={classes!("button", class)}
+                disabled={doing.busy() || unsure.is_some() || (blocked && needs_word(&action))}
                 {onclick} data-test={test} data-key={key.to_lowercase()} aria-keyshortcuts={key}
-                aria-describedby={blocked.then_some("offline-reason")}>
+                aria-describedby={(blocked && needs_word(&action)).then_some("offline-reason")}>
                 if doing.busy() && *under_way == Some(action) { <span class="spinner" /> }
                 { label }<kbd class="key" aria-hidden="true">{ key }</kbd>
             </button>
@@ -135,16 +184,41 @@ pub fn Actions(props: &ActionsProps) -> Html {
     };
     let error = {
         let doing = doing.clone();
-        doing.error().map(|error| {
+        // The bar itself says what nobody knows, for as long as nobody does.
+        let error = doing.error().filter(|error| error.code != ErrorCode::MayHaveHappened);
+        error.map(|error| {
             html! { <ErrorNotice {error} on_dismiss={Callback::from(move |()| doing.dismiss())} /> }
         })
     };
+    let not_done = not_done.map(|action| {
+        let forget = lost.setter();
+        html! {
+            <div class="notice info" role="status" data-test="not-done">
+                <Icon glyph={Glyph::Again} />
+                <p class="words">
+                    <strong>{ format!("ChatEHR answers again: this was not {}.", done_words(action)) }</strong>
+                    <span>{ "Look at it as it stands now, and decide again." }</span>
+                </p>
+                <button type="button" class="button quiet small icon-only" aria-label="Close this notice"
+                    onclick={move |_| forget.set(None)}><Icon glyph={Glyph::Close} /></button>
+            </div>
+        }
+    });
     let bar = if props.left {
         html! {
             <section class="action-bar routine" aria-label="Next step">
                 <div class="action-words">
                     <strong>{ "No longer in your list" }</strong>
                     <span>{ "What you see is how it stood last." }</span>
+                </div>
+            </section>
+        }
+    } else if let Some(action) = unsure {
+        html! {
+            <section class="action-bar urgent" aria-label="Next step" data-test="unsure">
+                <div class="action-words" role="status">
+                    <strong class="urgent"><span class="spinner" />{ format!("You may have {} it", done_words(action)) }</strong>
+                    <span>{ UNSURE }</span>
                 </div>
             </section>
         }
@@ -172,6 +246,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
             <section class="action-bar routine" aria-label="Next step">
                 <div class="action-words"><strong>{ title }</strong>if !text.is_empty() { <span>{ text }</span> }</div>
                 <div class="action-buttons">
+                    if can(Action::HandOff) { { button(Action::HandOff, "Hand off", "H", "action-hand-off", None, ask(Asking::HandOff)) } }
                     if can(Action::Start) { { button(Action::Start, "Start", "S", "action-start", Some("primary"), at_once(Action::Start)) } }
                     if can(Action::Complete) { { button(Action::Complete, "Complete", "C", "action-complete", None, ask(Asking::Complete)) } }
                 </div>
@@ -182,30 +257,36 @@ pub fn Actions(props: &ActionsProps) -> Html {
     html! {
         <>
             { bar }
-            { error.or_else(|| props.notice.clone()) }
+            { error.or(not_done).or_else(|| props.notice.clone()) }
             if *asking == Asking::Decline {
                 <DeclineDialog whom={whom(view)} offline={props.offline} on_close={close.clone()} on_decline={decline} />
             }
             if *asking == Asking::Complete {
-                <Dialog title="Complete this consultation?" on_close={close}>
-                    { whom(view) }
-                    <p>{ "It cannot be reopened. It stays readable under Closed." }</p>
-                    <div class="dialog-actions">
-                        <button type="button" class="button" onclick={ask(Asking::Nothing)}>{ "Not yet" }</button>
-                        <button type="button" class="button primary" data-test="complete-confirm" disabled={props.offline} onclick={
-                            let (asking, run) = (asking.setter(), run.clone());
-                            move |_| { asking.set(Asking::Nothing); run(Action::Complete); }
-                        }>{ "Complete" }</button>
-                    </div>
-                </Dialog>
+                <CompleteDialog whom={whom(view)} offline={props.offline} on_close={close.clone()} on_complete={complete} />
+            }
+            if *asking == Asking::HandOff {
+                <HandOffDialog id={row.id.clone()} specialty={row.specialty.clone()} started={row.status == ConsultationStatus::InProgress}
+                    me={props.me.clone()} whom={whom(view)} offline={props.offline} on_close={close} on_hand_off={hand_off} />
             }
         </>
     }
 }
 
 const OFFLINE_PENDING: &str = "Accepting, acknowledging and declining need the connection: responsibility for a patient changes hands. If it cannot wait, call the clinic’s desk.";
-const OFFLINE_TAKEN: &str =
-    "This needs the connection. What you write to the patient is kept, and sent once it is back.";
+const OFFLINE_TAKEN: &str = "Handing off needs the connection: responsibility for a patient changes hands. What you write, start and complete waits here, and is sent once it is back.";
+const UNSURE: &str = "The connection broke before ChatEHR answered. It is asked again by itself; until then, count on neither. If it cannot wait, call the clinic’s desk.";
+
+/// "accepted".
+const fn done_words(action: Action) -> &'static str {
+    match action {
+        Action::Accept => "accepted",
+        Action::Decline => "declined",
+        Action::Acknowledge => "acknowledged",
+        Action::Start => "started",
+        Action::Complete => "completed",
+        Action::HandOff => "handed off",
+    }
+}
 
 /// "Acknowledged by you 10:42."
 fn seen_by(view: &ConsultationView) -> String {
@@ -235,8 +316,15 @@ fn whom(view: &ConsultationView) -> Html {
     }
 }
 
+const NOT_TOLD: &str = "It waits to be sent: ChatEHR and your colleagues do not know yet.";
+
 /// How a consultation that nobody needs to decide on stands.
 fn standing(view: &ConsultationView) -> (String, &'static str) {
+    match view.waiting.last() {
+        Some(Action::Complete) => return ("You have completed it".to_owned(), NOT_TOLD),
+        Some(_) => return ("You have started".to_owned(), NOT_TOLD),
+        None => {}
+    }
     let who = match (&view.physician, view.mine) {
         (_, true) => "you".to_owned(),
         (Some(physician), _) if physician.name.is_some() => format!("Dr {}", words::person(physician)),

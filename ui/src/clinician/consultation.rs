@@ -153,7 +153,7 @@ fn Open(props: &OpenProps) -> Html {
             <main class="centre" aria-label="Consultation">
                 { patient_banner(&BannerProps { view: view.clone(), details: props.details, dispatch: props.dispatch.clone() }) }
                 <div class="centre-top">
-                    <Actions view={view.clone()} offline={props.offline} {left} {notice}
+                    <Actions view={view.clone()} offline={props.offline} {left} {notice} me={props.person.id.clone()}
                         dispatch={props.dispatch.clone()} />
                 </div>
                 <ConversationPane view={view.clone()} {conversation} person={props.person.clone()} {on_older}

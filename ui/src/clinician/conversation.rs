@@ -2,20 +2,16 @@
 
 use std::rc::Rc;
 
-use chatehr_contract::{
-    ConsultationView, Conversation, Delivery, MessageView, OutboxRef, Person, command::clinician as command,
-};
+use chatehr_contract::{Action, ConsultationView, Conversation, Delivery, MessageView, Person};
 use yew::prelude::*;
 
 use super::{
-    ask::use_doing,
-    notice::ErrorNotice,
     rail::title_and_name,
-    shell::{Dispatch, Step},
-    timeline::{Item, body_words, delivery_kind, delivery_words, sender, stuck, timeline},
+    shell::Dispatch,
+    timeline::{Item, body_words, delivery_kind, delivery_words, sender, timeline},
+    waiting::Waiting,
 };
 use crate::{
-    backend::use_backend,
     icon::{Glyph, Icon},
     time, words,
 };
@@ -127,13 +123,11 @@ struct BubbleProps {
 
 #[component]
 fn Bubble(props: &BubbleProps) -> Html {
-    let backend = use_backend();
-    let doing = use_doing();
     let BubbleProps { message, view, .. } = props;
     let clock = time::local(message.at).clock();
     let (words, is_message) = body_words(message);
     let foot = if message.mine {
-        delivery_words(&message.delivery, &clock)
+        delivery_words(message, &clock)
     } else {
         format!("{} · {clock}", words::apart(&sender(view, message)))
     };
@@ -143,48 +137,38 @@ fn Bubble(props: &BubbleProps) -> Html {
         (Delivery::Sent, true) => Some(Glyph::Check),
         _ => None,
     };
-    let act = |again: bool| {
-        let (doing, dispatch, backend) = (doing.clone(), props.dispatch.clone(), backend.clone());
-        let id = message.envelope_id.clone();
-        Callback::from(move |_: MouseEvent| {
-            let Some(envelope_id) = id.clone() else { return };
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
-            let ask = async move {
-                let which = OutboxRef { envelope_id };
-                if again {
-                    backend.call::<command::RetryMessage>(&which).await
-                } else {
-                    backend.call::<command::DiscardMessage>(&which).await
-                }
-            };
-            doing.run(ask, move |()| dispatch.dispatch(Step::Did));
-        })
-    };
     html! {
-        <article class={classes!("bubble", if message.mine { "mine" } else { "theirs" }, delivery_kind(&message.delivery))}
+        <article class={classes!("bubble", if message.mine { "mine" } else { "theirs" }, delivery_kind(&message.delivery),
+                message.edit.is_some().then_some("changing"))}
             data-test="message" data-delivery={delivery_kind(&message.delivery)} data-mine={message.mine.to_string()}
             aria-label={message.mine.then(|| props.name.clone())}>
-            <p class={classes!("bubble-words", (!is_message).then_some("unread-body"))} dir="auto">
-                if !is_message { <Icon glyph={Glyph::Lock} />{ " " } }
-                { words }
-            </p>
-            <p class="bubble-foot">
-                if let Some(glyph) = sign { <Icon {glyph} /> }
-                { foot }
-            </p>
-            if let Some(error) = stuck(&message.delivery) {
-                <p class="bubble-next">{ error.code.next_step() }</p>
-                <div class="bubble-actions">
-                    <button type="button" class="button small" disabled={doing.busy()} onclick={act(true)} data-test="retry">
-                        <Icon glyph={Glyph::Again} />{ "Send again" }
-                    </button>
-                    <button type="button" class="button small danger" disabled={doing.busy()} onclick={act(false)} data-test="discard">
-                        { "Discard" }
-                    </button>
-                </div>
+            if let Some(step) = message.step {
+                <p class="bubble-step"><strong>{ step_words(step) }</strong></p>
+                if !words.is_empty() { <p class="bubble-words" dir="auto">{ words }</p> }
+            } else if message.edit.is_none() {
+                <p class={classes!("bubble-words", (!is_message).then_some("unread-body"))} dir="auto">
+                    if !is_message { <Icon glyph={Glyph::Lock} />{ " " } }
+                    { words }
+                </p>
             }
-            if let Some(error) = doing.error() { <ErrorNotice {error} /> }
+            if message.edit.is_none() {
+                <p class="bubble-foot">
+                    if let Some(glyph) = sign { <Icon {glyph} /> }
+                    { foot }
+                </p>
+            }
+            if message.mine && message.delivery != Delivery::Sent {
+                <Waiting message={message.clone()} dispatch={props.dispatch.clone()} />
+            }
         </article>
+    }
+}
+
+/// What a step that waits does.
+const fn step_words(step: Action) -> &'static str {
+    match step {
+        Action::Complete => "Completing the consultation",
+        _ => "Starting work",
     }
 }
 
@@ -192,6 +176,9 @@ fn Bubble(props: &BubbleProps) -> Html {
 pub fn cannot_write(view: &ConsultationView) -> String {
     use chatehr_contract::ConsultationStatus as Status;
     match (&view.row.status, view.mine) {
+        _ if view.waiting.last() == Some(&Action::Complete) => {
+            "You have completed it. To write more, take that back while it waits.".to_owned()
+        }
         (Status::Pending, _) => "Accept the consultation to write to the patient.".to_owned(),
         (Status::Completed | Status::Cancelled, _) => {
             format!("{}. Nothing more can be written here.", words::consultation_status(&view.row.status))

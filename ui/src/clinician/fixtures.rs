@@ -1,19 +1,20 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! alerts, repeated, unseen, tampered, and those of `fixtures_keys` and `fixtures_lock`), `&open=` a consultation, `&press=` controls by
+//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of `fixtures_keys` and `fixtures_lock`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
 
 use chatehr_contract::{
     Account, Acknowledgement, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange,
-    AppointmentRow, AppointmentStatus, ChangeNotice, Connection, ConsultationId, ConsultationList,
-    ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
-    ConversationRequest, Counts, DeclineConsultation, Delivery, EnvelopeId, ErrorCode, ErrorReport,
-    HistoryEntry, HistoryLine, ListScope, MessageBody, MessageId, MessageKind, MessageView, OutboxRef,
-    Patient, Person, PersonId, PersonLabel, PersonName, ProgramState, Role, SaveDraft, SendMessage, Sex,
-    SpecialtyCode, Stage, Timestamp, Urgency,
+    AppointmentRow, AppointmentStatus, Availability, ChangeNotice, Connection, ConsultationId,
+    ConsultationList, ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus,
+    ConsultationView, Conversation, ConversationRequest, Counts, DeclineConsultation, Delivery, EditMessage,
+    EnvelopeId, ErrorCode, ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope,
+    MessageBody, MessageId, MessageKind, MessageView, OutboxRef, Patient, Person, PersonId, PersonLabel,
+    PersonName, Physician, ProgramState, Role, SaveDraft, SendMessage, Sex, SpecialtyCode, Stage, Timestamp,
+    Urgency,
 };
 use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
@@ -121,6 +122,22 @@ impl Rehearsal for Theatre {
                 }
                 let ids = world.borrow().views.iter().map(|view| view.row.id.clone()).collect();
                 tell(&world, &ChangeNotice { consultations: ids, state: true, ..ChangeNotice::default() });
+            })
+            .forget();
+        }
+        if name == "accept_consultation" && matches!(self.0.borrow().scene.as_str(), "unsure" | "taken") {
+            let world = self.0.clone();
+            let later = world.clone();
+            let notice = move |world: &Rc<RefCell<World>>| {
+                let consultations = patients().iter().map(|line| ConsultationId::new(line.0)).collect();
+                let notice =
+                    ChangeNotice { consultations, state: true, lists: true, ..ChangeNotice::default() };
+                tell(world, &notice);
+            };
+            Timeout::new(20, move || notice(&world)).forget();
+            Timeout::new(3_000, move || {
+                later.borrow_mut().views.iter_mut().for_each(|view| view.unsure = None);
+                notice(&later);
             })
             .forget();
         }
@@ -280,7 +297,9 @@ impl World {
             next: 0,
         };
         for (id, status) in [("c4", ConsultationStatus::InProgress), ("c5", ConsultationStatus::Assigned)] {
-            if matches!(world.scene.as_str(), "stuck" | "mine" | "offline" | "long") || id == "c5" {
+            if matches!(world.scene.as_str(), "stuck" | "mine" | "offline" | "long" | "waiting" | "conflict")
+                || id == "c5"
+            {
                 world.take(id, status);
             }
         }
@@ -300,8 +319,8 @@ impl World {
         view.may_write = status.is_open();
         view.row.answer_due = None;
         view.actions = match status {
-            ConsultationStatus::Assigned => vec![Action::Start],
-            ConsultationStatus::InProgress => vec![Action::Complete],
+            ConsultationStatus::Assigned => vec![Action::HandOff, Action::Start],
+            ConsultationStatus::InProgress => vec![Action::HandOff, Action::Complete],
             _ => vec![],
         };
         view.history.push(happened(
@@ -333,7 +352,10 @@ impl World {
                         kind: MessageKind::Text,
                         body,
                         at: now.plus_seconds(-ago),
+                        changeable: !matches!(delivery, Delivery::Sent | Delivery::Sending),
                         delivery,
+                        step: None,
+                        edit: None,
                     },
                 ));
             };
@@ -373,6 +395,35 @@ impl World {
                 120,
                 Delivery::Stuck { error },
             );
+        }
+        if self.scene == "waiting" {
+            add("m7", &mine, true, clear("I have asked the pharmacy to prepare it."), 60, Delivery::Queued);
+            add("m8", &mine, true, clear("You can fetch it after 15:00."), 50, Delivery::Queued);
+            add("m9", &mine, true, clear("Take it in the evning."), 40, Delivery::Queued);
+            add("m10", &mine, true, clear("Seen again on Friday."), 30, Delivery::Queued);
+            for (id, message) in &mut self.messages {
+                match message.envelope_id.as_ref().map(EnvelopeId::as_str) {
+                    Some("m7") => message.changeable = false,
+                    Some("m9") => message.edit = Some("Take it in the evening.".into()),
+                    Some("m10") => message.step = Some(Action::Complete),
+                    _ => {}
+                }
+                if let Some(view) = self.views.iter_mut().find(|view| view.row.id == *id) {
+                    view.waiting = vec![Action::Complete];
+                    view.actions.clear();
+                    view.may_write = false;
+                }
+            }
+            return;
+        }
+        if self.scene == "conflict" {
+            let error =
+                ErrorReport::new(ErrorCode::Conflict).with_detail("Dr Lindqvist completed this at 09:42");
+            add("m6", &mine, true, clear("Seen again on Friday."), 120, Delivery::Stuck { error });
+            if let Some((_, message)) = self.messages.last_mut() {
+                message.step = Some(Action::Complete);
+            }
+            return;
         }
         if self.scene == "offline" {
             add("m7", &mine, true, clear("I have asked the pharmacy to prepare it."), 60, Delivery::Queued);
@@ -511,7 +562,51 @@ impl World {
                 say(Conversation { consultation_id: which.id, messages, has_older: false })
             }
             "accept_consultation" if self.scene == "taken" => {
-                Err(ErrorReport::new(ErrorCode::AlreadyTaken).with_detail("Dr Lindqvist"))
+                let which: ConsultationRef = ask(request)?;
+                self.views.retain(|view| view.row.id != which.id);
+                Err(ErrorReport::new(ErrorCode::AlreadyTaken)
+                    .with_detail("Dr Lindqvist accepted this at 09:42"))
+            }
+            "accept_consultation" if self.scene == "unsure" => {
+                let which: ConsultationRef = ask(request)?;
+                if let Some(view) = self.views.iter_mut().find(|view| view.row.id == which.id) {
+                    view.unsure = Some(Action::Accept);
+                }
+                Err(ErrorReport::new(ErrorCode::MayHaveHappened))
+            }
+            "colleagues" => say([("Lindqvist", "Maja", true), ("Haddad", "Samir", false)].map(
+                |(family, given, on_call)| Physician {
+                    id: PersonId::new(family),
+                    name: PersonName { family: family.into(), given: vec![given.into()] },
+                    specialties: vec![SpecialtyCode::Cardiology],
+                    on_call,
+                    availability: Availability::Available,
+                },
+            )),
+            "hand_off_consultation" => {
+                let which: HandOffConsultation = ask(request)?;
+                self.views.retain(|view| view.row.id != which.id);
+                say(())
+            }
+            "keep_edit" => {
+                let kept: KeepEdit = ask(request)?;
+                for (_, message) in &mut self.messages {
+                    if message.envelope_id.as_ref() == Some(&kept.envelope_id) {
+                        message.edit.clone_from(&kept.text);
+                    }
+                }
+                say(())
+            }
+            "edit_message" => {
+                let changed: EditMessage = ask(request)?;
+                for (_, message) in &mut self.messages {
+                    if message.envelope_id.as_ref() == Some(&changed.envelope_id) {
+                        message.edit = None;
+                        message.body = MessageBody::Clear { text: changed.text.clone() };
+                        message.delivery = Delivery::Queued;
+                    }
+                }
+                say(())
             }
             "acknowledge_consultation" if self.scene == "offline" => {
                 Err(ErrorReport::new(ErrorCode::NeedsConnection))
@@ -563,6 +658,9 @@ impl World {
                         body: MessageBody::Clear { text: message.text },
                         at: time::now(),
                         delivery: if self.scene == "offline" { Delivery::Queued } else { Delivery::Sending },
+                        step: None,
+                        changeable: self.scene == "offline",
+                        edit: None,
                     },
                 ));
                 say(())
@@ -712,6 +810,8 @@ fn view(now: Timestamp, line: Line) -> ConsultationView {
         description: words.into(),
         physician: None,
         mine: false,
+        waiting: vec![],
+        unsure: None,
         history: vec![happened(created_at, "created", None, None, Some(&row.patient_id))],
         actions: match urgency_alerts {
             true => vec![Action::Decline, Action::Acknowledge, Action::Accept],

@@ -48,8 +48,8 @@ pub fn outbox_words(waiting: u32, stuck: u32) -> String {
     match (waiting, stuck) {
         (0, 0) => "Nothing waiting to be sent".to_owned(),
         (waiting, 0) => format!("{waiting} waiting to be sent"),
-        (0, 1) => "1 message needs you".to_owned(),
-        (0, stuck) => format!("{stuck} messages need you"),
+        (0, 1) => "1 unsent, needs you".to_owned(),
+        (0, stuck) => format!("{stuck} unsent, need you"),
         (waiting, 1) => format!("{waiting} waiting, 1 needs you"),
         (waiting, stuck) => format!("{waiting} waiting, {stuck} need you"),
     }
@@ -160,7 +160,7 @@ mod tests {
             [
                 "Nothing waiting to be sent",
                 "2 waiting to be sent",
-                "1 message needs you",
+                "1 unsent, needs you",
                 "1 waiting, 1 needs you",
                 "3 waiting, 2 need you"
             ]

@@ -74,11 +74,16 @@ fn deed(words: String, actor: Option<&str>) -> String {
 }
 
 /// "Sent 10:42", "Waiting to be sent".
-pub fn delivery_words(delivery: &Delivery, at: &str) -> String {
-    match delivery {
+pub fn delivery_words(message: &MessageView, at: &str) -> String {
+    match &message.delivery {
         Delivery::Sent => format!("Sent {at}"),
+        Delivery::Queued if message.edit.is_some() => "Being changed: not sent meanwhile".to_owned(),
+        Delivery::Queued if !message.changeable => {
+            "Waiting for ChatEHR’s answer: it may have arrived already".to_owned()
+        }
         Delivery::Queued => "Waiting to be sent".to_owned(),
         Delivery::Sending => "Sending…".to_owned(),
+        Delivery::Stuck { error } if message.step.is_some() => format!("Not done: {}", error.sentence()),
         Delivery::Stuck { error } => format!("Not sent: {}", error.sentence()),
     }
 }
@@ -186,6 +191,8 @@ mod tests {
             acknowledged: None,
             history: history.collect(),
             actions: vec![],
+            waiting: vec![],
+            unsure: None,
             may_write: true,
             appointments: vec![],
             earlier: vec![],
@@ -202,7 +209,10 @@ mod tests {
             kind: MessageKind::Text,
             body: MessageBody::Clear { text: "hello".into() },
             at: at(seconds),
+            changeable: delivery == Delivery::Queued,
             delivery,
+            step: None,
+            edit: None,
         }
     }
 
@@ -221,6 +231,18 @@ mod tests {
     fn what_waits_stays_last_even_where_the_clock_runs_slow() {
         let items = items(vec![message(500, Delivery::Sent), message(150, Delivery::Queued)], false, &[]);
         assert!(matches!(items.as_slice(), [Item::Day(_), Item::First, Item::Message(0), Item::Message(1)]));
+    }
+
+    #[test]
+    fn what_waits_says_whether_it_can_have_arrived() {
+        let words = |message: &MessageView| super::delivery_words(message, "10:42");
+        let waiting = message(1, Delivery::Queued);
+        assert_eq!(words(&waiting), "Waiting to be sent");
+        let doubtful = MessageView { changeable: false, ..waiting.clone() };
+        assert!(words(&doubtful).ends_with("it may have arrived already"));
+        let held = MessageView { edit: Some("half".into()), ..waiting };
+        assert!(words(&held).ends_with("not sent meanwhile"));
+        assert_eq!(words(&message(1, Delivery::Sent)), "Sent 10:42");
     }
 
     #[test]

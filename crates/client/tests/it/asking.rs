@@ -242,6 +242,8 @@ async fn who_was_first_comes_with_the_conflict() {
     current["status"] = "assigned".into();
     current["physicianId"] = "physician-2".into();
     current["version"] = 4.into();
+    let current_at = current["updatedAt"].as_str().and_then(|at| at.parse().ok());
+    assert!(current_at.is_some());
     let body = json!({"error": "CONFLICT", "message": "It is not pending any more.", "current": current});
     answer(&server, "PUT", "/v1/consultations/c", ResponseTemplate::new(409).set_body_json(body)).await;
     let error =
@@ -250,10 +252,12 @@ async fn who_was_first_comes_with_the_conflict() {
         status: ConsultationStatus::Assigned,
         physician_id: Some(PersonId::new("physician-2")),
         version: 4,
+        updated_at: current_at,
+        last: None,
     };
     assert_eq!(error.code(), chatehr_contract::ErrorCode::AlreadyTaken);
     let ClientError::Conflict { current, .. } = error else { panic!("{error:?}") };
-    assert_eq!(current, Some(expected));
+    assert_eq!(current.as_deref(), Some(&expected));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use chatehr_contract::{
 };
 use tokio::{sync::mpsc, task::JoinHandle, time};
 
-use super::{Desk, Inner, Open};
+use super::{Desk, Inner, Open, asking::Decision};
 use crate::{
     Alert, Effect, Moment, Notification, Occasion, OnResponse, Response, Showing, Shown, Watch, alert,
 };
@@ -261,7 +261,7 @@ impl Inner {
                 }
                 Response::Acknowledged => {
                     runtime.spawn(async move {
-                        if let Err(error) = inner.acknowledge(&id).await {
+                        if let Err(error) = inner.decide(&id, Decision::Acknowledge).await {
                             tracing::warn!(code = error.code.as_str(), "It could not be acknowledged.");
                             // The window says why, where the same can be tried again.
                             inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use chatehr_client::{ClientError, SignedIn, StreamItem};
 use chatehr_contract::{Connection, Consultation, ConsultationId, EventKind};
-use chatehr_vault::OutboxState;
+use chatehr_vault::{OutboxRow, OutboxState};
 use tokio::time;
 
 use super::{Inner, Open, locking::LAST_WORDS, opening::person_of, sending::Course};
@@ -68,7 +68,9 @@ impl Inner {
     /// What still waits to be sent without anybody's decision; shown on the lock screen.
     pub(super) async fn note_waiting(&self, open: &Open) -> usize {
         let Ok(rows) = open.vault(|vault| vault.outbox(None)).await else { return 0 };
-        let waiting = rows.iter().filter(|row| !matches!(row.state, OutboxState::Stuck { .. })).count();
+        let by_itself =
+            |row: &&OutboxRow| row.edit.is_none() && !matches!(row.state, OutboxState::Stuck { .. });
+        let waiting = rows.iter().filter(by_itself).count();
         self.on_lock_screen(|shown, _, _| *shown = u32::try_from(waiting).unwrap_or(u32::MAX));
         waiting
     }
@@ -92,7 +94,9 @@ impl Inner {
         place: Option<String>,
     ) -> Result<(), ClientError> {
         let Some(workstation) = &self.workstation else { return Ok(()) };
-        if !workstation.client.health().await?.has("events") {
+        let health = workstation.client.health().await?;
+        self.learn_features(&health);
+        if !health.has("events") {
             self.set_online();
             self.outbox.notify_one();
             self.look_through(server).await?;

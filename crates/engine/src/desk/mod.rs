@@ -2,13 +2,16 @@
 //!
 //! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
-//! outbox, `acting` does what a person decides, `views` reads what the window shows, `record` writes down who did what,
+//! outbox, `acting` does what a person decides, `asking` asks for the server's word where that needs it and `conflict` says who
+//! was first, `writing` takes words and lets them be changed, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
 //! of it outlives the program.
 
 mod acting;
 mod alerting;
+mod asking;
+mod conflict;
 mod conversation;
 mod following;
 mod keeping;
@@ -24,6 +27,7 @@ mod sending;
 mod upkeep;
 mod views;
 mod ways;
+mod writing;
 
 pub use self::opening::directory_name;
 
@@ -69,6 +73,8 @@ struct Inner {
     try_again: Notify,
     /// There is something to send.
     outbox: Notify,
+    /// Whether the server knows a repeat by its key; until it has said so, nothing is taken for granted.
+    knows_repeats: AtomicBool,
     /// How long the person has been here, or away.
     presence: Mutex<locking::Presence>,
     /// Opening, locking and ending come one after the other.
@@ -127,6 +133,7 @@ struct Open {
     looks: record::Looks,
     policy: Mutex<Policy>,
     receipts: reading::Receipts,
+    doubts: asking::Doubts,
     /// For opening the files anew.
     session: Session,
     /// Where damage is told.
@@ -199,6 +206,7 @@ impl Desk {
                 alerts: Notify::new(),
                 try_again: Notify::new(),
                 outbox: Notify::new(),
+                knows_repeats: AtomicBool::new(false),
                 presence: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
             }),

@@ -112,6 +112,10 @@ impl Desk {
             }
             (true, None, _) => self.inner.start().await,
             _ => {
+                if let Ok(open) = self.inner.open() {
+                    open.server.retry_now();
+                    self.inner.put_right(&open, true).await;
+                }
                 self.inner.try_again.notify_waiters();
                 self.inner.outbox.notify_one();
             }
@@ -261,6 +265,7 @@ impl Inner {
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
             receipts: Receipts::default(),
+            doubts: super::asking::Doubts::default(),
             session,
             inner,
         });

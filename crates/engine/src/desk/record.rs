@@ -67,12 +67,12 @@ pub(super) fn of(entry: NewEntry, consultation: &Consultation) -> NewEntry {
     NewEntry { objects, patient, ..entry }
 }
 
-/// The entry of something that the server has answered.
-pub(super) fn answered<T>(entry: NewEntry, answer: &Result<T, ClientError>) -> NewEntry {
-    let Err(error) = answer else { return entry };
+/// The entry of something that the server has not done.
+pub(super) fn refused(entry: NewEntry, error: &ClientError) -> NewEntry {
     let refused = matches!(
         error,
         ClientError::Conflict { .. }
+            | ClientError::PreconditionFailed { .. }
             | ClientError::Forbidden
             | ClientError::NotFound
             | ClientError::SignedOut

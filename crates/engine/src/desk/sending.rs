@@ -1,22 +1,25 @@
 //! Empties the outbox.
 //!
-//! Promises: a row leaves it only when the server has the message and the message is in the files; a repeat sends
-//! the same bytes under the same idempotency key, so the server keeps one; the order within a conversation holds;
-//! what cannot be sent is stuck with a reason that the person sees; a message that the server turns out to have is not
-//! waited for or shown as stuck any more. Refuses to send anything unsealed.
+//! Promises: a row leaves it only when the server has it and its answer is in the files; a repeat sends the same bytes
+//! under the same idempotency key, so the server does it once, and where the server knows no such keys it is looked at
+//! first whether it was done; the order within a conversation holds, of words and of steps; what cannot be sent is stuck
+//! with a reason that the person sees; what the server turns out to have is not waited for or shown as stuck any more.
+//! Refuses to send any words to a patient unsealed.
 
 use std::{sync::Arc, time::Duration};
 
 use chatehr_client::ClientError;
-use chatehr_contract::{Connection, ErrorCode, ErrorReport, MessageKind, NewMessage, Timestamp};
+use chatehr_contract::{
+    Connection, Consultation, ConsultationUpdate, ErrorCode, ErrorReport, Message, MessageKind, NewMessage,
+    PersonId, Timestamp,
+};
 use chatehr_seal::Binding;
-use chatehr_vault::{CacheChange, OutboxRow, OutboxState, VaultError};
+use chatehr_vault::{CacheChange, OutboxKind, OutboxRow, OutboxState, VaultError};
 use futures_util::{StreamExt, stream};
 use serde_json::Map;
 use tokio::time;
 
-use super::{Inner, Open};
-use crate::report;
+use super::{Inner, Open, acting, writing};
 
 /// Without anything else to wake it, the outbox looks for what is due this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -54,11 +57,12 @@ enum Kept {
 enum Outcome {
     Sent,
     Gone,
-    Later(Timestamp),
+    /// Not before this; and whether the server may have it all the same, here and below.
+    Later(Timestamp, bool),
     /// The server wants no attempt before this.
-    Asked(Timestamp),
-    Stuck(ErrorCode),
-    SignedOut,
+    Asked(Timestamp, bool),
+    Stuck(ErrorReport, bool),
+    SignedOut(bool),
 }
 
 /// What the loop remembers of the connection.
@@ -88,6 +92,10 @@ impl Inner {
                     wait = wait.min(next);
                 }
                 self.send_receipts(&open).await;
+                self.clear_doubts(&open).await;
+                if !open.doubts.is_empty() {
+                    wait = wait.min(Duration::from_secs(1));
+                }
             }
             let _woken = time::timeout(wait, self.outbox.notified()).await;
         }
@@ -96,7 +104,7 @@ impl Inner {
     /// Sends until nothing is due, and says how long it is until something is.
     pub(super) async fn send_what_is_due(
         self: &Arc<Self>,
-        open: &Open,
+        open: &Arc<Open>,
         course: &mut Course,
     ) -> Option<Duration> {
         loop {
@@ -130,27 +138,19 @@ impl Inner {
     /// Settles rows whose message the server has told in the meantime, and ends waits that the clock no longer
     /// measures: set back, it would keep a message for an hour. With `at_once` every wait ends. How long it is until the
     /// next row is due.
-    async fn put_right(&self, open: &Open, at_once: bool) -> Option<Duration> {
+    pub(super) async fn put_right(&self, open: &Open, at_once: bool) -> Option<Duration> {
         let (now, me) = (self.now(), open.person.id.clone());
         let farthest = now.plus_seconds(LONGEST_ASKED.max(LONGEST_WAIT) + 1);
         let looked = open.vault(move |vault| {
             let mut next: Option<Timestamp> = None;
             let mut settled = Vec::new();
             for row in vault.outbox(None)?.into_iter().filter(|row| row.state != OutboxState::Sending) {
-                let told = match vault.message_of_envelope(&row.envelope_id) {
-                    // Behind a locked screen nothing is told.
-                    Err(VaultError::CacheClosed) => None,
-                    told => told?,
-                };
-                let told = told.is_some_and(|stored| {
-                    stored.message.from_id == me && stored.message.consultation_id == row.consultation_id
-                });
-                if told {
+                if was_told(vault, &row, &me)? {
                     vault.settle(&row.envelope_id)?;
                     settled.push(row.consultation_id);
                 } else if let Some(until) = row.next_attempt_at.filter(|until| *until > now) {
                     if at_once || until > farthest {
-                        vault.postpone(&row.envelope_id, now)?;
+                        vault.postpone(&row.envelope_id, now, row.in_doubt)?;
                     } else {
                         next = Some(next.map_or(until, |next| next.min(until)));
                     }
@@ -166,21 +166,28 @@ impl Inner {
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
     }
 
-    async fn attempt_and_keep(self: &Arc<Self>, open: &Open, row: OutboxRow) -> Kept {
+    async fn attempt_and_keep(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow) -> Kept {
         let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
+        let refusal = writing::about(open.entry("message.refuse", self.now()), &row, "refuse");
         let mut kept = Kept::Yes;
         let stored = match self.attempt(open, row).await {
             Outcome::Sent | Outcome::Gone => Ok(()),
-            Outcome::Asked(until) => {
+            Outcome::Asked(until, doubt) => {
                 kept = Kept::Asked(until);
-                open.vault(move |vault| vault.postpone(&envelope, until)).await
+                open.vault(move |vault| vault.postpone(&envelope, until, doubt)).await
             }
-            Outcome::Later(until) => open.vault(move |vault| vault.postpone(&envelope, until)).await,
-            Outcome::Stuck(code) => open.vault(move |vault| vault.stick(&envelope, code)).await,
-            Outcome::SignedOut => {
+            Outcome::Later(until, doubt) => {
+                open.vault(move |vault| vault.postpone(&envelope, until, doubt)).await
+            }
+            Outcome::Stuck(why, doubt) => {
+                let (outcome, reason) = (chatehr_audit::Outcome::Refused, Some(why.code.as_str().to_owned()));
+                self.note(open, chatehr_audit::NewEntry { outcome, reason, ..refusal }).await;
+                open.vault(move |vault| vault.stick(&envelope, why.code, why.detail.as_deref(), doubt)).await
+            }
+            Outcome::SignedOut(doubt) => {
                 let now = self.now();
-                if open.vault(move |vault| vault.postpone(&envelope, now)).await.is_err() {
-                    tracing::warn!("A message is put back into the outbox at the next start.");
+                if open.vault(move |vault| vault.postpone(&envelope, now, doubt)).await.is_err() {
+                    tracing::warn!("What was being sent is put back into the outbox at the next start.");
                 }
                 return Kept::SignedOut;
             }
@@ -208,19 +215,35 @@ impl Inner {
         due.await
     }
 
-    async fn attempt(self: &Arc<Self>, open: &Open, row: OutboxRow) -> Outcome {
-        let sealed = match self.seal(open, &row).await {
-            Ok(sealed) => sealed,
-            Err(outcome) => return outcome,
+    async fn attempt(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow) -> Outcome {
+        if row.in_doubt
+            && !self.knows_repeats()
+            && let Some(outcome) = self.look_for(open, &row).await
+        {
+            return outcome;
+        }
+        let sealed = match row.kind {
+            OutboxKind::Message => match self.seal(open, &row).await {
+                Ok(sealed) => Some(sealed),
+                Err(outcome) => return outcome,
+            },
+            OutboxKind::Start | OutboxKind::Complete => None,
         };
         let (envelope, bytes, now) = (row.envelope_id.clone(), sealed.clone(), self.now());
-        match open.vault(move |vault| vault.begin_attempt(&envelope, &bytes, now)).await {
+        match open.vault(move |vault| vault.begin_attempt(&envelope, bytes.as_deref(), now)).await {
             Ok(true) => {}
-            // Given up by the person while it was being sealed: not a word of it leaves.
+            // Taken back or changed by the person while it was being sealed: not a word of it leaves.
             Ok(false) => return Outcome::Gone,
-            Err(_) => return Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)),
+            Err(_) => return self.much_later(row.in_doubt),
         }
         self.tell_consultations(vec![row.consultation_id.clone()]);
+        match sealed {
+            Some(sealed) => self.send_words(open, row, sealed).await,
+            None => self.send_step(open, row).await,
+        }
+    }
+
+    async fn send_words(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow, sealed: String) -> Outcome {
         let mut metadata = Map::new();
         metadata.insert("envelopeId".to_owned(), row.envelope_id.as_str().into());
         let message = NewMessage {
@@ -231,43 +254,102 @@ impl Inner {
             metadata,
         };
         match open.server.send_message(&message, row.envelope_id.as_str()).await {
-            Ok(message) => {
-                let (envelope, text) = (row.envelope_id.clone(), row.text.clone());
-                let settled = open.vault(move |vault| {
-                    match vault.apply(&[CacheChange::Message {
-                        message,
-                        text: Some(text),
-                        unreadable: false,
-                    }]) {
-                        // Behind a locked screen; it is fetched with everything else afterwards.
-                        Ok(()) | Err(VaultError::CacheClosed) => {}
-                        Err(error) => return Err(error),
-                    }
-                    vault.settle(&envelope)
-                });
-                match settled.await {
-                    Ok(()) => Outcome::Sent,
-                    // The server has it. Sending again is harmless: the key makes it the same message.
-                    Err(_) => Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)),
-                }
+            Ok(message) => self.keep_message(open, &row, message).await,
+            Err(error) => self.after(open, &row, &error).await,
+        }
+    }
+
+    async fn send_step(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow) -> Outcome {
+        let (id, update) = (&row.consultation_id, acting::update(row.kind, &row.text));
+        let error = match open.server.update_consultation(id, &update, row.envelope_id.as_str()).await {
+            Ok(record) => return self.keep_record(open, &row, record).await,
+            Err(error) => error,
+        };
+        let me = open.person.id.clone();
+        let is_done = |record: &Consultation| was_done(record, &update, &me);
+        match self.done_before(open, id, &error, is_done).await {
+            Some(record) => self.keep_record(open, &row, record).await,
+            None => {
+                self.look_at_present_state(open, id, &error);
+                self.after(open, &row, &error).await
             }
-            Err(error) => self.after(&row, &error),
+        }
+    }
+
+    /// Whether the server has it already, asked where it would not know a repeat. None when it has not.
+    async fn look_for(self: &Arc<Self>, open: &Arc<Open>, row: &OutboxRow) -> Option<Outcome> {
+        let (id, me) = (&row.consultation_id, &open.person.id);
+        let found = match row.kind {
+            OutboxKind::Message => match open.server.all_messages(id).await {
+                Ok(page) => {
+                    let own = |message: &Message| {
+                        message.from_id == *me && message.envelope_id().as_ref() == Some(&row.envelope_id)
+                    };
+                    let message = page.rows.into_iter().find(own)?;
+                    return Some(self.keep_message(open, row, message).await);
+                }
+                Err(error) => Err(error),
+            },
+            OutboxKind::Start | OutboxKind::Complete => open.server.consultation(id).await,
+        };
+        match found {
+            Ok(record) if was_done(&record, &acting::update(row.kind, &row.text), me) => {
+                Some(self.keep_record(open, row, record).await)
+            }
+            Ok(_) => None,
+            Err(error) => Some(self.after(open, row, &error).await),
+        }
+    }
+
+    async fn keep_message(&self, open: &Open, row: &OutboxRow, message: Message) -> Outcome {
+        let text = Some(row.text.clone());
+        self.keep(open, row, CacheChange::Message { message, text, unreadable: false }).await
+    }
+
+    async fn keep_record(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        row: &OutboxRow,
+        record: Consultation,
+    ) -> Outcome {
+        let outcome = self.keep(open, row, CacheChange::Consultation(record.clone())).await;
+        self.alert_if_need_be(open, &[record]).await;
+        outcome
+    }
+
+    /// What the server has said enters the cache, then the row goes.
+    async fn keep(&self, open: &Open, row: &OutboxRow, said: CacheChange) -> Outcome {
+        let envelope = row.envelope_id.clone();
+        let settled = open.vault(move |vault| {
+            match vault.apply(&[said]) {
+                // Behind a locked screen; it is fetched with everything else afterwards.
+                Ok(()) | Err(VaultError::CacheClosed) => {}
+                Err(error) => return Err(error),
+            }
+            vault.settle(&envelope)
+        });
+        match settled.await {
+            Ok(()) => Outcome::Sent,
+            // The server has it. Sending again is harmless: the key makes it the same.
+            Err(_) => self.much_later(true),
         }
     }
 
     /// The row's sealed bytes: those of the first attempt, or new ones.
-    async fn seal(self: &Arc<Self>, open: &Open, row: &OutboxRow) -> Result<String, Outcome> {
+    async fn seal(self: &Arc<Self>, open: &Arc<Open>, row: &OutboxRow) -> Result<String, Outcome> {
         if let Some(sealed) = &row.sealed {
             return Ok(sealed.clone());
         }
+        let no_key = || Outcome::Stuck(ErrorReport::new(ErrorCode::NoMessageKey), row.in_doubt);
         let key = match self.message_key(open, &row.consultation_id).await {
             Ok(Some(key)) => key,
-            Ok(None) => return Err(Outcome::Stuck(ErrorCode::NoMessageKey)),
-            Err(error) => return Err(self.after(row, &error)),
+            Ok(None) => return Err(no_key()),
+            // Nothing of it was sent.
+            Err(error) => return Err(self.outcome(open, row, &error, row.in_doubt).await),
         };
         let mut nonce = [0; 12];
         if self.surroundings.random.fill(&mut nonce).is_err() {
-            return Err(Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)));
+            return Err(self.much_later(row.in_doubt));
         }
         let binding = Binding {
             consultation: &row.consultation_id,
@@ -275,13 +357,24 @@ impl Inner {
             from: &open.person.id,
             to: &row.to_id,
         };
-        chatehr_seal::seal(&key, &binding, &row.text, nonce)
-            .map_err(|_| Outcome::Stuck(ErrorCode::NoMessageKey))
+        chatehr_seal::seal(&key, &binding, &row.text, nonce).map_err(|_| no_key())
     }
 
-    fn after(&self, row: &OutboxRow, error: &ClientError) -> Outcome {
+    fn much_later(&self, doubt: bool) -> Outcome {
+        Outcome::Later(self.now().plus_seconds(LONGEST_WAIT), doubt)
+    }
+
+    /// After an attempt that was begun.
+    async fn after(&self, open: &Open, row: &OutboxRow, error: &ClientError) -> Outcome {
+        // A server that knows repeats has had its chance to give the first answer again.
+        let refused = error.concerns_this_request() && !error.may_have_acted() && self.knows_repeats();
+        let doubt = error.may_have_acted() || (row.in_doubt && !refused);
+        self.outcome(open, row, error, doubt).await
+    }
+
+    async fn outcome(&self, open: &Open, row: &OutboxRow, error: &ClientError, doubt: bool) -> Outcome {
         match error {
-            ClientError::SignedOut => Outcome::SignedOut,
+            ClientError::SignedOut => Outcome::SignedOut(doubt),
             error if error.is_transient() => {
                 let mut random = [0; 4];
                 // Without randomness the wait is the longest of those that it could be.
@@ -294,19 +387,47 @@ impl Inner {
                 let until = Timestamp::from_millis(self.now().millis().saturating_add(wait));
                 match error {
                     ClientError::RateLimited { retry_after: Some(_) }
-                    | ClientError::ServerFault { retry_after: Some(_), .. } => Outcome::Asked(until),
-                    _ => Outcome::Later(until),
+                    | ClientError::ServerFault { retry_after: Some(_), .. } => Outcome::Asked(until, doubt),
+                    _ => Outcome::Later(until, doubt),
                 }
             }
-            // The server may have it, and the key makes a repeat the same message.
+            // The server may have it, and the key makes a repeat the same.
             ClientError::Malformed(_) if row.attempts < UNREADABLE => {
                 let wait = wait_after(row.attempts, None, u32::MAX);
-                Outcome::Later(Timestamp::from_millis(self.now().millis().saturating_add(wait)))
+                Outcome::Later(Timestamp::from_millis(self.now().millis().saturating_add(wait)), doubt)
             }
-            error if error.concerns_this_request() => Outcome::Stuck(report::client(error).code),
-            // Something else is wrong, with the key or the address: the message waits for it to be mended.
-            _ => Outcome::Later(self.now().plus_seconds(LONGEST_WAIT)),
+            error if error.concerns_this_request() => Outcome::Stuck(self.in_words(open, error).await, doubt),
+            // Something else is wrong, with the key or the address: it waits for that to be mended.
+            _ => self.much_later(doubt),
         }
+    }
+}
+
+/// Whether a record stands where this update would put it, in this person's hands.
+fn was_done(record: &Consultation, update: &ConsultationUpdate, me: &PersonId) -> bool {
+    let noted = |note: &String| record.notes().any(|(_, words)| words == note);
+    record.status == update.status
+        && record.physician_id.as_ref() == Some(me)
+        // A server without a history does not say what was noted.
+        && (record.history.is_empty() || update.notes.as_ref().is_none_or(noted))
+}
+
+/// Whether the server has told of a row's being done, in whatever way.
+fn was_told(vault: &chatehr_vault::Vault, row: &OutboxRow, me: &PersonId) -> Result<bool, VaultError> {
+    let told = match row.kind {
+        OutboxKind::Message => vault.message_of_envelope(&row.envelope_id).map(|told| {
+            told.is_some_and(|stored| {
+                stored.message.from_id == *me && stored.message.consultation_id == row.consultation_id
+            })
+        }),
+        OutboxKind::Start | OutboxKind::Complete => vault
+            .consultation(&row.consultation_id)
+            .map(|told| told.is_some_and(|told| was_done(&told, &acting::update(row.kind, &row.text), me))),
+    };
+    match told {
+        // Behind a locked screen nothing is told.
+        Err(VaultError::CacheClosed) => Ok(false),
+        told => told,
     }
 }
 

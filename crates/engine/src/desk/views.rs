@@ -7,11 +7,11 @@ use chatehr_contract::{
     ConsultationId, ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus,
     ConsultationView, Conversation, ConversationRequest, Delivery, ErrorCode, ErrorReport, EscalationState,
     HistoryLine, MessageBody, MessageKind, MessageView, Patient, Person, PersonId, PersonLabel, Physician,
-    ProgramState,
+    ProgramState, SpecialtyCode,
 };
-use chatehr_vault::{ListQuery, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
+use chatehr_vault::{ListQuery, OutboxKind, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
 
-use super::{Desk, Open};
+use super::{Desk, Open, acting::update};
 use crate::{
     alert::{may_acknowledge, wants_answer_from},
     unseal::Unsealed,
@@ -61,8 +61,11 @@ impl Desk {
             });
             match read.await {
                 Ok((counts, synced_at, outbox)) => {
-                    let stuck =
-                        outbox.iter().filter(|row| matches!(row.state, OutboxState::Stuck { .. })).count();
+                    // One whose words are being changed waits for the person as well.
+                    let needs_person = |row: &&OutboxRow| {
+                        row.edit.is_some() || matches!(row.state, OutboxState::Stuck { .. })
+                    };
+                    let stuck = outbox.iter().filter(needs_person).count();
                     program.counts = counts;
                     program.synced_at = synced_at;
                     program.outbox_stuck = u32::try_from(stuck).unwrap_or(u32::MAX);
@@ -112,7 +115,8 @@ impl Desk {
             Some(consultation) => {
                 let patient = Some(&consultation.patient_id);
                 looker.look(vault, "consultation.read", id.as_str(), patient, now)?;
-                consultation_view(vault, &person, consultation).map(Some)
+                let unsure = looker.doubts.about(&id);
+                consultation_view(vault, &person, consultation, unsure).map(Some)
             }
             None => Ok(None),
         });
@@ -154,6 +158,19 @@ impl Desk {
         Ok(conversation)
     }
 
+    /// The other physicians of a specialty, those on call first.
+    ///
+    /// # Errors
+    /// Nobody is signed in; the files do not answer.
+    pub async fn colleagues(&self, specialty: &SpecialtyCode) -> Result<Vec<Physician>, ErrorReport> {
+        let open = self.inner.open()?;
+        let (me, specialty) = (open.person.id.clone(), specialty.clone());
+        let mut found = open.vault(|vault| vault.physicians()).await?;
+        found.retain(|one| one.id != me && one.specialties.contains(&specialty));
+        found.sort_by_key(|one| (!one.on_call, one.name.spoken()));
+        Ok(found)
+    }
+
     /// Appointments of a range of time.
     ///
     /// # Errors
@@ -170,22 +187,61 @@ impl Desk {
     }
 }
 
-/// Whether this person may write to the patient of a consultation.
-pub(super) fn may_write(consultation: &Consultation, person: &Person) -> bool {
+/// Takes what waits in the outbox as done, and says what that is, in order. What is stuck is not: it is the person's to
+/// decide, and until then nothing more of the kind is offered.
+fn take_as_done(consultation: &mut Consultation, waiting: &[OutboxRow]) -> Vec<Action> {
+    let steps = waiting.iter().filter(|row| !matches!(row.state, OutboxState::Stuck { .. }));
+    let steps = steps.filter_map(|row| Some((step_of(row.kind)?, update(row.kind, "").status)));
+    let (steps, statuses): (Vec<_>, Vec<_>) = steps.unzip();
+    if let Some(last) = statuses.last() {
+        consultation.status = last.clone();
+    }
+    steps
+}
+
+const fn step_of(kind: OutboxKind) -> Option<Action> {
+    match kind {
+        OutboxKind::Message => None,
+        OutboxKind::Start => Some(Action::Start),
+        OutboxKind::Complete => Some(Action::Complete),
+    }
+}
+
+/// Whether this person may write to the patient of a consultation, with what waits taken as done.
+pub(super) fn may_write(consultation: &mut Consultation, person: &Person, waiting: &[OutboxRow]) -> bool {
+    take_as_done(consultation, waiting);
     consultation.physician_id.as_ref() == Some(&person.id)
         && matches!(consultation.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
 }
 
-/// What this person may do with a consultation as it stands. A status we do not know offers nothing.
-fn actions(consultation: &Consultation, person: &Person) -> Vec<Action> {
+/// What this person may do with a consultation as it stands, with what waits taken as done. A status we do not know
+/// offers nothing.
+pub(super) fn actions(
+    consultation: &mut Consultation,
+    person: &Person,
+    waiting: &[OutboxRow],
+) -> Vec<Action> {
+    let steps = take_as_done(consultation, waiting);
+    let stuck = waiting.iter().filter(|row| matches!(row.state, OutboxState::Stuck { .. }));
+    let undecided = stuck.filter_map(|row| step_of(row.kind)).count() > 0;
+    let mut actions = as_it_stands(consultation, person);
+    actions.retain(|action| match action {
+        Action::Start | Action::Complete => !undecided,
+        // What needs the server's word is decided on what the server knows.
+        _ => steps.is_empty(),
+    });
+    actions
+}
+
+fn as_it_stands(consultation: &Consultation, person: &Person) -> Vec<Action> {
     let mine = consultation.physician_id.as_ref() == Some(&person.id);
     match consultation.status {
         ConsultationStatus::Pending if wants_answer_from(consultation, person) => {
             let acknowledge = may_acknowledge(consultation, person).then_some(Action::Acknowledge);
             [Some(Action::Decline), acknowledge, Some(Action::Accept)].into_iter().flatten().collect()
         }
-        ConsultationStatus::Assigned if mine => vec![Action::Decline, Action::Start],
-        ConsultationStatus::InProgress if mine => vec![Action::Complete],
+        ConsultationStatus::Assigned if mine => vec![Action::Decline, Action::HandOff, Action::Start],
+        ConsultationStatus::InProgress if mine => vec![Action::HandOff, Action::Complete],
         _ => Vec::new(),
     }
 }
@@ -194,6 +250,7 @@ fn consultation_view(
     vault: &Vault,
     person: &Person,
     consultation: Consultation,
+    unsure: Option<Action>,
 ) -> Result<ConsultationView, VaultError> {
     let label = |id: &PersonId| -> Result<PersonLabel, VaultError> {
         let name = match vault.physician(id)? {
@@ -220,14 +277,20 @@ fn consultation_view(
     earlier.retain(|other| other.id != consultation.id);
     let appointments = vault.appointments_of_patient(&consultation.patient_id)?;
     let draft = vault.draft(&consultation.id)?;
+    let waiting = vault.outbox(Some(&consultation.id))?;
+    let mut expected = consultation.clone();
+    let may_write = may_write(&mut expected, person, &waiting);
+    let actions = actions(&mut expected, person, &waiting);
     Ok(ConsultationView {
         description: consultation.description.clone(),
         physician: consultation.physician_id.as_ref().map(label).transpose()?,
         mine: consultation.physician_id.as_ref() == Some(&person.id),
         acknowledged,
         history,
-        actions: actions(&consultation, person),
-        may_write: may_write(&consultation, person),
+        waiting: take_as_done(&mut expected, &waiting),
+        unsure,
+        actions,
+        may_write,
         appointments: appointment_rows(vault, appointments)?,
         earlier: rows(vault, person, earlier)?,
         draft,
@@ -337,6 +400,9 @@ fn conversation(
             body: Unsealed { text, unreadable }.into(),
             at: message.timestamp,
             delivery: Delivery::Sent,
+            step: None,
+            changeable: false,
+            edit: None,
         });
     }
     for row in vault.outbox(Some(&consultation_id))? {
@@ -344,19 +410,26 @@ fn conversation(
         if messages.iter().any(|message| message.envelope_id.as_ref() == Some(&row.envelope_id)) {
             continue;
         }
-        let OutboxRow { envelope_id, text, queued_at, state, .. } = row;
+        let changeable = row.may_be_changed();
+        let step = step_of(row.kind);
+        let OutboxRow { envelope_id, text, queued_at, state, edit, .. } = row;
         messages.push(MessageView {
             id: None,
             envelope_id: Some(envelope_id),
             mine: true,
             from: PersonLabel { name: name_of(me)?, id: me.clone() },
-            kind: MessageKind::Text,
+            kind: if step.is_some() { MessageKind::System } else { MessageKind::Text },
             body: MessageBody::Clear { text },
             at: queued_at,
+            step,
+            changeable,
+            edit,
             delivery: match state {
                 OutboxState::Queued => Delivery::Queued,
                 OutboxState::Sending => Delivery::Sending,
-                OutboxState::Stuck { code } => Delivery::Stuck { error: ErrorReport::new(code) },
+                OutboxState::Stuck { code, detail } => {
+                    Delivery::Stuck { error: ErrorReport { detail, ..ErrorReport::new(code) } }
+                }
             },
         });
     }

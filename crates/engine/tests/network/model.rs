@@ -35,6 +35,7 @@ enum Act {
     Complete(usize, usize),
     Read(usize, usize),
     Discard(usize, usize),
+    Change(usize, usize),
     Down(usize, Link),
     Heal(usize),
     Reset(usize),
@@ -63,7 +64,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => on.clone().prop_map(|(desk, record)| Act::Start(desk, record)),
         1 => on.clone().prop_map(|(desk, record)| Act::Complete(desk, record)),
         1 => on.clone().prop_map(|(desk, record)| Act::Read(desk, record)),
-        1 => on.prop_map(|(desk, record)| Act::Discard(desk, record)),
+        1 => on.clone().prop_map(|(desk, record)| Act::Discard(desk, record)),
+        2 => on.prop_map(|(desk, record)| Act::Change(desk, record)),
         2 => (desk.clone(), link).prop_map(|(desk, link)| Act::Down(desk, link)),
         3 => desk.clone().prop_map(Act::Heal),
         2 => desk.clone().prop_map(Act::Reset),
@@ -184,16 +186,13 @@ impl Clinics {
                     .await?;
             }
             Act::Start(desk, record) => {
-                let told = self.places[desk].bench.desk.start_work(&records[record]).await;
-                self.done(told, desk, &records[record], |now| now.status == ConsultationStatus::InProgress)
-                    .await?;
+                // It waits until the server has it.
+                drop(self.places[desk].bench.desk.start_work(&records[record]).await);
             }
             Act::Complete(desk, record) => {
                 // What is written in a conversation that has ended may be refused.
                 ended[record] = true;
-                let told = self.places[desk].bench.desk.complete(&records[record]).await;
-                self.done(told, desk, &records[record], |now| now.status == ConsultationStatus::Completed)
-                    .await?;
+                drop(self.places[desk].bench.desk.complete(&completing(&records[record])).await);
             }
             Act::Read(desk, record) => {
                 shown(&self.places[desk].bench, &records[record]).await;
@@ -202,15 +201,45 @@ impl Clinics {
                 let desk_of = &self.places[desk].bench.desk;
                 let request = ConversationRequest { id: records[record].clone(), limit: 100 };
                 let Ok(conversation) = desk_of.conversation(request).await else { return Ok(()) };
-                let waiting = conversation.messages.iter().find(|message| message.delivery != Delivery::Sent);
+                let waits = |message: &&MessageView| message.delivery != Delivery::Sent;
+                let waiting = conversation.messages.iter().find(|message| waits(message));
                 let Some(MessageView {
-                    envelope_id: Some(envelope), body: MessageBody::Clear { text }, ..
+                    envelope_id: Some(envelope),
+                    body: MessageBody::Clear { text },
+                    step,
+                    ..
                 }) = waiting
                 else {
                     return Ok(());
                 };
-                if desk_of.discard_message(envelope).await.is_ok() {
+                if desk_of.discard_message(envelope).await.is_ok() && step.is_none() {
                     model.entry((desk, record)).or_default().given_up.push(text.clone());
+                }
+            }
+            Act::Change(desk, record) => {
+                let desk_of = &self.places[desk].bench.desk;
+                let request = ConversationRequest { id: records[record].clone(), limit: 100 };
+                let Ok(conversation) = desk_of.conversation(request).await else { return Ok(()) };
+                let waits =
+                    |message: &&MessageView| message.delivery != Delivery::Sent && message.step.is_none();
+                let Some(MessageView {
+                    envelope_id: Some(envelope_id),
+                    body: MessageBody::Clear { text: old },
+                    ..
+                }) = conversation.messages.iter().find(waits).cloned()
+                else {
+                    return Ok(());
+                };
+                self.counter += 1;
+                let text = format!("word {}", self.counter);
+                let change = EditMessage { envelope_id, text: text.clone() };
+                if desk_of.edit_message(&change).await.is_ok() {
+                    let written = model.entry((desk, record)).or_default();
+                    written
+                        .words
+                        .iter_mut()
+                        .filter(|word| **word == old)
+                        .for_each(|word| word.clone_from(&text));
                 }
             }
             Act::Down(desk, link) => self.places[desk].network.set_link(link),
@@ -347,9 +376,13 @@ impl Clinics {
         }
         let none = Written::default();
         let Written { words: all, given_up } = written.unwrap_or(&none);
-        // What was given up after an answer got lost may be there, and then it is shown.
+        // What was stuck after an answer got lost may be there although it was given up, and then it is shown.
         let meant: Vec<_> =
             all.iter().filter(|text| !given_up.contains(text) || at_server.contains(text)).cloned().collect();
+        let steps = here.map(|here| here.waiting).unwrap_or_default();
+        if !steps.is_empty() {
+            return Some(format!("{id}: {steps:?} still wait"));
+        }
         let held: Vec<_> = shown.iter().map(|(text, _)| text.clone()).collect();
         if held != meant {
             return Some(format!("{id}: of {meant:?}, {shown:?} are left"));

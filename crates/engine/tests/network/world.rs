@@ -125,7 +125,8 @@ pub(crate) async fn words(by: &SignedIn, id: &ConsultationId) -> Vec<String> {
 pub(crate) async fn shown(bench: &Bench, id: &ConsultationId) -> Vec<(String, Delivery)> {
     let request = ConversationRequest { id: id.clone(), limit: 100 };
     let Ok(conversation) = bench.desk.conversation(request).await else { return Vec::new() };
-    let words = conversation.messages.into_iter().map(|message| match message.body {
+    let messages = conversation.messages.into_iter().filter(|message| message.step.is_none());
+    let words = messages.map(|message| match message.body {
         MessageBody::Clear { text } => (text, message.delivery),
         other => panic!("{other:?}"),
     });

@@ -229,6 +229,18 @@ impl Bench {
         self.desk.list(request).await.unwrap().rows
     }
 
+    /// Until a consultation is shown as standing there, by the server's word.
+    pub async fn until_status(&self, id: &ConsultationId, status: &ConsultationStatus) {
+        for _ in 0..400 {
+            let shown = self.desk.consultation(id).await;
+            if shown.is_ok_and(|shown| shown.row.status == *status && shown.waiting.is_empty()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("waited in vain until {id} is {status}: {:?}", self.desk.consultation(id).await);
+    }
+
     /// The conversation, once it is as asked.
     pub async fn conversation_until(
         &self,
@@ -363,6 +375,11 @@ impl Clinic {
             }
         }
     }
+}
+
+/// Finishing, without a note.
+pub fn completing(id: &ConsultationId) -> CompleteConsultation {
+    CompleteConsultation { id: id.clone(), note: None }
 }
 
 pub fn url(address: SocketAddr) -> String {

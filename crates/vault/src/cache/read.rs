@@ -181,6 +181,14 @@ impl Vault {
         self.cache()?.read(|cache| one(cache, "SELECT record FROM physician WHERE id = ?1", [id.as_str()]))
     }
 
+    /// Every physician that the server's directory has told.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn physicians(&self) -> Result<Vec<Physician>, VaultError> {
+        self.cache()?.read(|cache| records(cache, "SELECT record FROM physician ORDER BY id", []))
+    }
+
     /// A conversation's key.
     ///
     /// # Errors

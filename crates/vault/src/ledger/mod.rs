@@ -8,4 +8,4 @@ mod outbox;
 pub use audit::{ExportAuditError, PruneAuditError, VerifyAuditError};
 pub(crate) use device::rename;
 pub use device::{AnchorError, Device};
-pub use outbox::{NewOutboxRow, OutboxRow, OutboxState};
+pub use outbox::{Decided, NewOutboxRow, OutboxKind, OutboxRow, OutboxState};

@@ -13,7 +13,7 @@ use chatehr_contract::{
     ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName,
     Physician, Role, Sex, SpecialtyCode, Timestamp, Urgency,
 };
-use chatehr_vault::{CacheChange, NewOutboxRow, Vault, VaultKey};
+use chatehr_vault::{CacheChange, NewOutboxRow, OutboxKind, Vault, VaultKey};
 use serde_json::json;
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -119,6 +119,7 @@ pub(crate) fn outgoing(envelope: &str, consultation: &str) -> NewOutboxRow {
     NewOutboxRow {
         envelope_id: e(envelope),
         consultation_id: c(consultation),
+        kind: OutboxKind::Message,
         to_id: PersonId::new("patient-1"),
         text: format!("words of {envelope}"),
         queued_at: at(0),

@@ -64,6 +64,8 @@ pub(crate) enum Trouble {
     NoConnection,
     Busy,
     SessionOver,
+    /// The request may have been filed; nobody knows yet.
+    Unsure,
     OutOfOrder,
 }
 
@@ -298,6 +300,11 @@ impl Notice {
 }
 
 impl Trouble {
+    /// Whether the kiosk asks again by itself, as soon as the clinic's system answers.
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(self, Self::NoConnection | Self::Busy | Self::Unsure | Self::OutOfOrder)
+    }
+
     /// What a code means to the person at the kiosk.
     pub(crate) fn of(code: ErrorCode) -> Self {
         use ErrorCode as C;
@@ -306,6 +313,7 @@ impl Trouble {
             C::ServerUnreachable | C::ServerTimeout | C::NeedsConnection => Self::NoConnection,
             C::RateLimited => Self::Busy,
             C::SignedOut | C::Forbidden => Self::SessionOver,
+            C::MayHaveHappened => Self::Unsure,
             _ => Self::OutOfOrder,
         }
     }

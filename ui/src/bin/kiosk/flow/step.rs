@@ -86,7 +86,7 @@ fn on_screen(mut flow: Flow, input: Input) -> (Flow, Option<Ask>) {
             Screen::Describe { notice: None }
         }
         (Screen::Describe { .. }, Input::Review) => review(&mut flow.draft),
-        (Screen::Review { sending: false, .. }, Input::Change(step)) => {
+        (Screen::Review { sending: false, notice }, Input::Change(step)) if !is_unsure(notice) => {
             flow.draft.changing = true;
             match step {
                 Step::About => Screen::About,
@@ -95,15 +95,8 @@ fn on_screen(mut flow: Flow, input: Input) -> (Flow, Option<Ask>) {
             }
         }
         (Screen::Review { sending: false, notice }, Input::Send(id)) => {
-            let id = flow.draft.request_id.get_or_insert(id).clone();
-            ask = flow.draft.answers().map(|(specialty, urgency, description)| {
-                Ask::Send(KioskRequest {
-                    request_id: id,
-                    specialty: specialty.clone(),
-                    urgency: urgency.clone(),
-                    description: description.to_owned(),
-                })
-            });
+            flow.draft.request_id.get_or_insert(id);
+            ask = request(&flow.draft, false);
             Screen::Review { sending: ask.is_some(), notice: if ask.is_some() { None } else { notice } }
         }
         (screen, _) => screen,
@@ -139,6 +132,23 @@ fn sign_in(mut code: String, notice: Option<Notice>, input: Input, ask: &mut Opt
     }
 }
 
+/// What is reviewed, under the name that it has.
+fn request(draft: &Draft, by_itself: bool) -> Option<Ask> {
+    let (specialty, urgency, description) = draft.answers()?;
+    Some(Ask::Send(KioskRequest {
+        request_id: draft.request_id.clone()?,
+        by_itself,
+        specialty: specialty.clone(),
+        urgency: urgency.clone(),
+        description: description.to_owned(),
+    }))
+}
+
+/// Whether it may have been filed: then it is not changed into another, which would be a second one.
+fn is_unsure(notice: Option<Notice>) -> bool {
+    notice.is_some_and(|notice| notice.trouble == Trouble::Unsure)
+}
+
 /// The next step, or the review again when one answer was being changed.
 fn onwards(draft: &mut Draft, next: Screen) -> Screen {
     if draft.changing && draft.answers().is_some() { review(draft) } else { next }
@@ -167,7 +177,7 @@ fn back(mut flow: Flow) -> (Flow, Option<Ask>) {
         Screen::About | Screen::Appointments(_) | Screen::Messages(_) | Screen::Receipt(_) => Screen::Menu,
         Screen::HowSoon => Screen::About,
         Screen::Emergency | Screen::Describe { .. } => Screen::HowSoon,
-        Screen::Review { sending: false, .. } => Screen::Describe { notice: None },
+        Screen::Review { sending: false, notice } if !is_unsure(notice) => Screen::Describe { notice: None },
         screen => screen,
     };
     (flow, None)
@@ -282,6 +292,16 @@ fn looked(mut flow: Flow, answer: Result<KioskState, ErrorReport>) -> (Flow, Opt
     if state.person.is_some() && flow.screen == Screen::Start {
         // The page was loaded anew over somebody's session: they are not known here, so they are not kept there.
         return reset(flow);
+    }
+    // What was sent and not taken goes again as soon as somebody answers, for as long as the person stands here.
+    if let Screen::Review { sending: false, notice: Some(notice) } = &flow.screen
+        && notice.trouble.may_pass()
+        && flow.house.readiness == Readiness::Open
+        && !flow.asks_to_start_over
+        && let Some(ask) = request(&flow.draft, true)
+    {
+        flow.screen = Screen::Review { sending: true, notice: Some(*notice) };
+        return (flow, Some(ask));
     }
     (flow, None)
 }

@@ -257,7 +257,8 @@ proptest! {
                 prop_assert!(reviewed);
                 for earlier in &sent {
                     let same_name = earlier.request_id == request.request_id;
-                    prop_assert!(!same_name || *earlier == request, "one name, two requests");
+                    let same = KioskRequest { by_itself: request.by_itself, ..earlier.clone() } == request;
+                    prop_assert!(!same_name || same, "one name, two requests");
                 }
                 sent.push(request);
             }
@@ -347,6 +348,47 @@ fn send_pressed_twice_asks_once_and_pressed_again_after_a_failure_keeps_its_name
         panic!("not sent again")
     };
     assert!(first == second);
+}
+
+#[test]
+fn what_was_not_taken_goes_again_under_its_name_as_soon_as_the_clinic_answers() {
+    for code in [ErrorCode::ServerUnreachable, ErrorCode::ServerTimeout, ErrorCode::MayHaveHappened] {
+        let mut walk = Walk::to("review");
+        let Some(Ask::Send(first)) = walk.take(Input::Send(EnvelopeId::new(""))) else { panic!("not sent") };
+        let visit = walk.flow.visit;
+        walk.take(Input::Answered(visit, Answer::Sent(Err(ErrorReport::new(code)))));
+        // Nothing is asked of a server that does not answer.
+        let away = Answer::Looked(Ok(KioskState {
+            problem: Some(ErrorReport::new(ErrorCode::ServerUnreachable)),
+            person: Some(marta()),
+            warn_after: 60,
+            reset_after: 20,
+        }));
+        assert!(walk.take(Input::Answered(visit, away)).is_none());
+        let back = Answer::Looked(Ok(KioskState {
+            problem: None,
+            person: Some(marta()),
+            warn_after: 60,
+            reset_after: 20,
+        }));
+        let Some(Ask::Send(again)) = walk.take(Input::Answered(visit, back.clone())) else {
+            panic!("{code:?}: not sent again")
+        };
+        assert!(again.by_itself && again == KioskRequest { by_itself: true, ..first });
+        assert!(walk.take(Input::Answered(visit, back)).is_none(), "one at a time");
+    }
+}
+
+#[test]
+fn what_may_have_been_filed_is_not_changed_into_another() {
+    let mut walk = Walk::to("review");
+    walk.take(Input::Send(EnvelopeId::new("")));
+    let visit = walk.flow.visit;
+    walk.take(Input::Answered(visit, Answer::Sent(Err(ErrorReport::new(ErrorCode::MayHaveHappened)))));
+    walk.take(Input::Change(Step::Describe));
+    walk.take(Input::Back);
+    assert!(matches!(walk.flow.screen, Screen::Review { sending: false, .. }));
+    assert!(walk.flow.trouble() == Some(super::Trouble::Unsure));
 }
 
 #[test]

@@ -80,10 +80,15 @@ impl Draw<'_> {
         }
     }
 
-    /// Told before the person writes, on every step of a request that cannot be sent now.
+    /// Told before the person writes, on every step of a request that cannot be sent now; once it was sent, what became of
+    /// it is told instead.
     fn closed_while_asking(&self) -> Html {
         match self.flow.house.readiness {
-            Readiness::Closed(code) if matches!(self.flow.progress(), Some(1..=4)) => self.problem(code),
+            Readiness::Closed(code)
+                if matches!(self.flow.progress(), Some(1..=4)) && self.flow.trouble().is_none() =>
+            {
+                self.problem(code)
+            }
             _ => Html::default(),
         }
     }
@@ -119,11 +124,11 @@ impl Draw<'_> {
                 </footer>
             },
             Screen::About | Screen::HowSoon => {
-                html! { <footer>{ self.ways_back(false) }{ self.where_we_are() }</footer> }
+                html! { <footer>{ self.ways_back(false, false) }{ self.where_we_are() }</footer> }
             }
             Screen::Describe { .. } => html! {
                 <footer>
-                    { self.ways_back(false) }
+                    { self.ways_back(false, false) }
                     { self.where_we_are() }
                     <button type="button" class="main-action" data-test="next"
                         onclick={self.on_press(Input::Review)}>
@@ -133,7 +138,7 @@ impl Draw<'_> {
             },
             Screen::Review { sending, .. } => html! {
                 <footer>
-                    { self.ways_back(*sending) }
+                    { self.ways_back(*sending || self.flow.trouble() == Some(Trouble::Unsure), *sending) }
                     { self.where_we_are() }
                     { self.send_button(*sending) }
                 </footer>
@@ -149,13 +154,13 @@ impl Draw<'_> {
         }
     }
 
-    fn ways_back(&self, disabled: bool) -> Html {
+    fn ways_back(&self, no_back: bool, no_start_over: bool) -> Html {
         html! {
             <>
-                <button type="button" class="plain" data-test="back" {disabled} onclick={self.on_press(Input::Back)}>
+                <button type="button" class="plain" data-test="back" disabled={no_back} onclick={self.on_press(Input::Back)}>
                     { self.words.back }
                 </button>
-                <button type="button" class="plain" data-test="start-over" {disabled}
+                <button type="button" class="plain" data-test="start-over" disabled={no_start_over}
                     onclick={self.on_press(Input::StartOver)}>
                     { self.words.start_over }
                 </button>

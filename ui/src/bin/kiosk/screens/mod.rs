@@ -70,7 +70,7 @@ impl Draw<'_> {
         html! {
             <header class="heading">
                 <h1 tabindex="-1">{ text.head }</h1>
-                <p class="lead">{ text.more }</p>
+                if !text.more.is_empty() { <p class="lead">{ text.more }</p> }
             </header>
         }
     }

@@ -9,22 +9,28 @@ use yew::prelude::*;
 
 use super::{Draw, request::urgency_class};
 use crate::{
-    flow::{Input, Notice, Step},
+    flow::{Input, Notice, Step, Trouble},
     page,
+    words::Pair,
 };
 
 impl Draw<'_> {
     pub(super) fn review(&self, sending: bool, notice: Option<Notice>) -> Html {
         let (draft, words) = (&self.flow.draft, self.words);
+        // What may have been filed is not changed into another.
+        let unsure = notice.is_some_and(|notice| notice.trouble == Trouble::Unsure);
+        let fixed = sending || unsure;
+        // Once it was sent, what became of it says the rest.
+        let lead = if notice.is_some() { "" } else { words.review.more };
         let specialty = draft.specialty.as_ref().map(|code| (words.specialty)(code).head).unwrap_or_default();
         html! {
             <>
-                { self.heading(words.review) }
+                { self.heading(Pair { more: lead, ..words.review }) }
                 { self.notice(notice, words.not_taken) }
                 <dl class="answers-given">
-                    { self.answer(words.review_about, html! { { specialty } }, Step::About, sending) }
-                    { self.answer(words.review_how_soon, self.urgency_words(), Step::HowSoon, sending) }
-                    { self.answer(words.review_describe, html! { { draft.description.trim() } }, Step::Describe, sending) }
+                    { self.answer(words.review_about, html! { { specialty } }, Step::About, fixed) }
+                    { self.answer(words.review_how_soon, self.urgency_words(), Step::HowSoon, fixed) }
+                    { self.answer(words.review_describe, html! { { draft.description.trim() } }, Step::Describe, fixed) }
                 </dl>
             </>
         }

@@ -174,13 +174,21 @@ pub(super) const WORDS: Words = Words {
             "What you wrote is still here. Try again in a moment, or go to the desk.",
         ),
         Trouble::SessionOver => pair(
-            "Your time with this code is over, so your request was not sent",
+            "Your time with this code is over, and your request may not have been sent",
             "Please go to the desk. They can help you at once or give you a new code.",
         ),
-        // The answer may have been lost after the request arrived; a repeat has the same name and counts once.
+        Trouble::NoConnection => pair(
+            "Your request has not been sent yet",
+            "There is no connection. This kiosk tries again by itself while you are here. If you cannot wait, go to the desk.",
+        ),
+        // A repeat has the same name and counts once; another request would count twice.
+        Trouble::Unsure => pair(
+            "Your request may have arrived",
+            "The answer was lost. This kiosk keeps asking while you are here; it will not count twice. If you cannot wait, go to the desk and say so.",
+        ),
         _ => pair(
-            "Your request may not have arrived",
-            "What you wrote is still here. Send it again (it will not count twice), or go to the desk.",
+            "Your request has not been sent",
+            "What you wrote is still here. This kiosk tries again by itself, or you can go to the desk.",
         ),
     },
     support_code: |code| format!("For staff: {code}"),
@@ -215,6 +223,9 @@ fn trouble(trouble: Trouble) -> Pair {
         }
         Trouble::TooLong => pair("This is too long to send", "Please make it shorter, then touch Next."),
         Trouble::NoConnection => pair("There is no connection", "Try again in a moment, or go to the desk."),
+        Trouble::Unsure => {
+            pair("Nobody knows yet whether this has arrived", "Wait a moment, or go to the desk.")
+        }
         Trouble::Busy => {
             pair("The clinic’s system is very busy", "Wait a minute and try again, or go to the desk.")
         }

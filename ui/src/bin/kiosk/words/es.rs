@@ -181,12 +181,20 @@ pub(super) const WORDS: Words = Words {
             "Lo que escribió sigue aquí. Inténtelo de nuevo en un momento o vaya a la recepción.",
         ),
         Trouble::SessionOver => pair(
-            "Su tiempo con este código ha terminado y la solicitud no se envió",
+            "Su tiempo con este código ha terminado y quizá la solicitud no se haya enviado",
             "Por favor, vaya a la recepción. Allí le ayudarán enseguida o le darán un código nuevo.",
         ),
+        Trouble::NoConnection => pair(
+            "Su solicitud todavía no se ha enviado",
+            "No hay conexión. El quiosco vuelve a intentarlo mientras usted esté aquí. Si no puede esperar, vaya a la recepción.",
+        ),
+        Trouble::Unsure => pair(
+            "Puede que su solicitud haya llegado",
+            "Se perdió la respuesta. El quiosco sigue preguntando mientras usted esté aquí; no contará dos veces. Si no puede esperar, dígalo en la recepción.",
+        ),
         _ => pair(
-            "Puede que su solicitud no haya llegado",
-            "Lo que escribió sigue aquí. Envíelo otra vez (no contará dos veces) o vaya a la recepción.",
+            "Su solicitud no se ha enviado",
+            "Lo que escribió sigue aquí. El quiosco vuelve a intentarlo, o puede ir a la recepción.",
         ),
     },
     support_code: |code| format!("Para el personal: {code}"),
@@ -226,6 +234,9 @@ fn trouble(trouble: Trouble) -> Pair {
         }
         Trouble::NoConnection => {
             pair("No hay conexión", "Inténtelo de nuevo en un momento o vaya a la recepción.")
+        }
+        Trouble::Unsure => {
+            pair("Todavía no se sabe si ha llegado", "Espere un momento o vaya a la recepción.")
         }
         Trouble::Busy => pair(
             "El sistema de la clínica está muy ocupado",

@@ -245,7 +245,7 @@ mod tests {
         );
     }
 
-    const TROUBLES: [Trouble; 8] = [
+    const TROUBLES: [Trouble; 9] = [
         Trouble::WrongCode,
         Trouble::ShortCode,
         Trouble::NothingWritten,
@@ -253,6 +253,7 @@ mod tests {
         Trouble::NoConnection,
         Trouble::Busy,
         Trouble::SessionOver,
+        Trouble::Unsure,
         Trouble::OutOfOrder,
     ];
 }

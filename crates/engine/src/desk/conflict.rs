@@ -1,0 +1,114 @@
+//! Says who was first: what stands in the way of a decision, who did it and when.
+
+use chatehr_client::{ClientError, ConflictState};
+use chatehr_contract::{ConsultationStatus, ErrorCode, ErrorReport, PersonId, Timestamp};
+
+use super::{Inner, Open};
+use crate::report;
+
+const MINUTES_A_DAY: i64 = 24 * 60;
+
+impl Inner {
+    /// An error of the server's, with the other side's doing in words: "Dr Lindqvist accepted this at 09:42".
+    pub(super) async fn in_words(&self, open: &Open, error: &ClientError) -> ErrorReport {
+        let Some(current) = error.current() else { return report::client(error) };
+        // What explains how it stands; a note or an acknowledgement does not.
+        let last = current.last.as_ref().filter(|last| last.to.as_ref() == Some(&current.status));
+        let actor = last.map_or(current.physician_id.as_ref(), |last| last.actor_id.as_ref());
+        let who = match actor {
+            Some(actor) => self.called(open, actor).await,
+            None => "Somebody".to_owned(),
+        };
+        let deed = deed(current, last.map(|last| last.action.as_str()));
+        let at = last.map(|last| last.at).or(current.updated_at);
+        let detail = match at {
+            Some(at) => format!("{who} {deed} {}", self.when(at)),
+            None => format!("{who} {deed}"),
+        };
+        let theirs = current.physician_id.as_ref().is_some_and(|holder| *holder != open.person.id);
+        let code = if current.is_taken() && theirs { ErrorCode::AlreadyTaken } else { ErrorCode::Conflict };
+        ErrorReport::new(code).with_detail(detail)
+    }
+
+    /// "Dr Lindqvist", "You", "The patient", "A colleague".
+    async fn called(&self, open: &Open, person: &PersonId) -> String {
+        if *person == open.person.id {
+            return "You".to_owned();
+        }
+        let person = person.clone();
+        let known = open.vault(move |vault| Ok((vault.physician(&person)?, vault.patient(&person)?)));
+        match known.await {
+            Ok((Some(physician), _)) => format!("Dr {}", physician.name.spoken()),
+            Ok((None, Some(_))) => "The patient".to_owned(),
+            // Behind a locked screen nobody has a name.
+            Ok((None, None)) | Err(_) => "A colleague".to_owned(),
+        }
+    }
+
+    /// "at 09:42", "yesterday at 09:42", "3 days ago", by the workstation's own time.
+    fn when(&self, at: Timestamp) -> String {
+        let clock = &self.surroundings.clock;
+        let minutes =
+            |at: Timestamp| at.plus_seconds(i64::from(clock.ahead_of_utc(at))).millis().div_euclid(60_000);
+        when(minutes(at), minutes(clock.now()))
+    }
+}
+
+fn deed(current: &ConflictState, action: Option<&str>) -> &'static str {
+    match (action, &current.status) {
+        (Some("handed_off"), _) => "handed this over",
+        (Some("declined"), _) => "gave this back",
+        (Some("created" | "escalated"), _) => "asked for this",
+        (_, ConsultationStatus::Assigned) => "accepted this",
+        (_, ConsultationStatus::InProgress) => "started work on this",
+        (_, ConsultationStatus::Completed) => "completed this",
+        (_, ConsultationStatus::Cancelled) => "cancelled this",
+        (_, ConsultationStatus::Pending) => "put this back into the queue",
+        (_, ConsultationStatus::Other(_)) => "changed this",
+    }
+}
+
+/// Of two times in local minutes.
+fn when(then: i64, now: i64) -> String {
+    let (day, minute) = (then.div_euclid(MINUTES_A_DAY), then.rem_euclid(MINUTES_A_DAY));
+    let clock = format!("at {:02}:{:02}", minute / 60, minute % 60);
+    match now.div_euclid(MINUTES_A_DAY) - day {
+        // A server's clock that is ahead is no reason to speak of tomorrow.
+        ..=0 => clock,
+        1 => format!("yesterday {clock}"),
+        days => format!("{days} days ago"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_client::ConflictState;
+    use chatehr_contract::ConsultationStatus;
+
+    use super::{MINUTES_A_DAY, deed, when};
+
+    #[test]
+    fn a_time_is_said_as_one_would_on_that_day() {
+        let morning = 9 * 60 + 42;
+        assert_eq!(when(morning, morning + 3), "at 09:42");
+        assert_eq!(when(morning, morning - 3), "at 09:42");
+        assert_eq!(when(morning, morning + MINUTES_A_DAY), "yesterday at 09:42");
+        assert_eq!(when(morning, morning + 3 * MINUTES_A_DAY), "3 days ago");
+        assert_eq!(when(-1, 5), "yesterday at 23:59");
+    }
+
+    #[test]
+    fn every_state_that_can_stand_in_the_way_has_its_deed() {
+        let current =
+            |status| ConflictState { status, physician_id: None, version: 0, updated_at: None, last: None };
+        let told = |status: &str, action| deed(&current(ConsultationStatus::from(status)), action);
+        assert_eq!(told("assigned", Some("status")), "accepted this");
+        assert_eq!(told("assigned", Some("handed_off")), "handed this over");
+        assert_eq!(told("pending", Some("declined")), "gave this back");
+        assert_eq!(told("pending", None), "put this back into the queue");
+        assert_eq!(told("in_progress", None), "started work on this");
+        assert_eq!(told("completed", None), "completed this");
+        assert_eq!(told("cancelled", None), "cancelled this");
+        assert_eq!(told("awaiting_triage", None), "changed this");
+    }
+}

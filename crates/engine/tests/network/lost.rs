@@ -1,0 +1,142 @@
+//! Decisions whose answers are lost happen once, and the desk never says more than anybody knows.
+
+use std::time::Duration;
+
+use chatehr_contract::*;
+use chatehr_network::{Fault, Link, What};
+use tokio::time::{Instant, sleep};
+
+use super::{support::*, world::World};
+
+const DECISIONS: [&str; 4] = ["accept", "acknowledge", "decline", "hand off"];
+
+/// The first line of the request.
+fn request(decision: &str) -> &'static str {
+    if decision == "accept" { "PUT /v1/consultations/" } else { "POST /v1/consultations/" }
+}
+
+pub(crate) async fn decide(world: &World, decision: &str, id: &ConsultationId) -> Result<(), ErrorReport> {
+    let (desk, reason) = (&world.bench.desk, "Off duty soon".to_owned());
+    match decision {
+        "accept" => desk.accept(id).await,
+        "acknowledge" => desk.acknowledge(id).await,
+        "decline" => desk.decline(&DeclineConsultation { id: id.clone(), reason }).await,
+        _ => {
+            let specialty = Some(SpecialtyCode::PrimaryCare);
+            let hand_off = HandOffConsultation { id: id.clone(), physician_id: None, specialty, reason };
+            desk.hand_off(&hand_off).await
+        }
+    }
+}
+
+/// One on which this can be decided, and its version.
+async fn ready(world: &World, decision: &str) -> (ConsultationId, u64) {
+    let id = match decision {
+        "hand off" => world.mine().await,
+        _ => world.clinic.request(Urgency::Urgent, "a cough").await.id,
+    };
+    world.bench.until_known(&id).await;
+    let version = version(world, &id).await;
+    (id, version)
+}
+
+/// As the patient sees it, who sees it in whosever hands it is.
+async fn version(world: &World, id: &ConsultationId) -> u64 {
+    let (marta, _) = world.clinic.as_person(MARTA).await;
+    marta.consultation(id).await.unwrap().version
+}
+
+/// How often something was done since that version: each step counts one.
+async fn times(world: &World, id: &ConsultationId, before: u64) -> u64 {
+    version(world, id).await - before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_asked_for_again_and_the_decision_is_one() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    for decision in DECISIONS {
+        for fault in [
+            Fault::in_answer(0, What::Cut),
+            Fault::in_answer(200, What::Reset),
+            Fault::in_answer(600, What::Cut),
+            Fault::in_request(150, What::Cut),
+            Fault::in_answer(20, What::Silence),
+            Fault::in_answer(500, What::Garbage(9)),
+        ] {
+            let why = format!("{decision}: {fault:?}");
+            let (id, before) = ready(&world, decision).await;
+            world.network.take();
+            world.network.plan(request(decision), fault);
+            decide(&world, decision, &id).await.unwrap_or_else(|error| panic!("{why}: {error:?}"));
+            assert_eq!(times(&world, &id, before).await, 1, "{why}");
+            world.network.heal();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_happened_is_called_that_until_the_next_contact_shows_it() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    for decision in DECISIONS {
+        // Whether it reached the server: by an answer that is lost, or by a request that is.
+        for done in [true, false] {
+            let why = format!("{decision}, done: {done}");
+            let (id, before) = ready(&world, decision).await;
+            let fault = |at| if done { Fault::in_answer(0, at) } else { Fault::in_request(100, at) };
+            world.network.take();
+            world.network.plan(request(decision), fault(What::Cut));
+            world.network.plan(request(decision), Fault::in_request(0, What::Cut));
+            // What would clear it up at once is lost as well.
+            for _ in 0..40 {
+                world.network.plan("GET /v1/consultations/", Fault::in_request(0, What::Cut));
+            }
+            let told = decide(&world, decision, &id).await.unwrap_err();
+            assert_eq!(told.code, ErrorCode::MayHaveHappened, "{why}");
+            let view = world.bench.desk.consultation(&id).await;
+            if let Ok(view) = view {
+                assert!(view.unsure.is_some(), "{why}: it says that it does not know");
+            }
+            world.network.heal();
+            let began = Instant::now();
+            loop {
+                let view = world.bench.desk.consultation(&id).await.ok();
+                if view.as_ref().is_none_or(|view| view.unsure.is_none()) {
+                    break;
+                }
+                assert!(began.elapsed() < Duration::from_secs(20), "{why}: never found out");
+                sleep(Duration::from_millis(20)).await;
+            }
+            let happened = times(&world, &id, before).await;
+            assert_eq!(happened, u64::from(done), "{why}");
+            if !done {
+                decide(&world, decision, &id).await.unwrap_or_else(|error| panic!("{why}: {error:?}"));
+                assert_eq!(times(&world, &id, before).await, 1, "{why}: then it is done once");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_left_is_not_called_doubtful() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let (id, before) = ready(&world, "accept").await;
+    world.network.set_link(Link::Refusing);
+    let told = decide(&world, "accept", &id).await.unwrap_err();
+    let honest = [ErrorCode::ServerUnreachable, ErrorCode::NeedsConnection, ErrorCode::MayHaveHappened];
+    assert!(honest.contains(&told.code), "{told:?}");
+    world.bench.until_offline().await;
+    let told = decide(&world, "accept", &id).await.unwrap_err();
+    assert_eq!(told.code, ErrorCode::NeedsConnection);
+    world.network.heal();
+    world.bench.until_online().await;
+    assert_eq!(times(&world, &id, before).await, 0);
+}
