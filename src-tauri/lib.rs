@@ -17,4 +17,5 @@ pub mod session_lock;
 pub mod settings;
 pub mod start_anew;
 pub mod surroundings;
+pub mod tray;
 pub mod web_process;

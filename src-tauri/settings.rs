@@ -28,6 +28,11 @@ pub fn host_name() -> String {
     whoami::hostname().unwrap_or_else(|_| "unknown".to_owned())
 }
 
+/// The person's own folder.
+pub fn home() -> Option<PathBuf> {
+    folder(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+}
+
 /// Where things are on this workstation, for whoever asks why the settings cannot be used.
 #[derive(Clone, Debug)]
 pub struct Places {

@@ -9,8 +9,9 @@ use chatehr_desktop::{
     notifier::DesktopNotifier,
     settings,
     surroundings::{MachineClock, MachineRandom},
+    tray,
 };
-use chatehr_engine::Notifier;
+use chatehr_engine::{HostReport, Notifier};
 use chatehr_vault::keyring::Keyring;
 
 use crate::console;
@@ -29,6 +30,18 @@ pub(crate) fn run() -> ExitCode {
     ExitCode::from(chatehr_admin::run(env::args_os(), &workstation(), &mut SystemTerminal::new()))
 }
 
+/// What the window adds to a support bundle. Asks the keyring, the server and the desktop, and waits for each.
+pub(crate) fn host_report() -> HostReport {
+    let workstation = workstation();
+    let web_view = tauri::webview_version().unwrap_or_else(|_| "none".to_owned());
+    HostReport {
+        doctor: chatehr_admin::doctor_report(&workstation),
+        log: log::recent(),
+        home: workstation.home,
+        system: format!("{} {}, web view {web_view}", env::consts::OS, env::consts::ARCH),
+    }
+}
+
 fn workstation() -> Workstation {
     let places = settings::places();
     let settings = settings::gather();
@@ -45,8 +58,10 @@ fn workstation() -> Workstation {
         name: settings
             .as_ref()
             .map_or_else(|_| settings::host_name(), |settings| settings.workstation.clone()),
+        settings: settings.as_ref().map_or_else(ToString::to_string, chatehr_engine::Settings::in_words),
         data_dir: settings.ok().map(|settings| settings.data_dir).or(places.data_dir),
         server,
+        home: settings::home(),
         settings_file: places.file,
         user: whoami::username().ok(),
         room: chatehr_admin::room,
@@ -56,7 +71,7 @@ fn workstation() -> Workstation {
 
 fn desktop() -> Desktop {
     let web_view = tauri::webview_version().map_err(|error| format!("there is none ({error})"));
-    Desktop { display: display(), web_view, notifications: notifications() }
+    Desktop { display: display(), web_view, notifications: notifications(), tray: tray::is_shown() }
 }
 
 /// What the window system would be asked for; whether it lets a window in, only a window finds out.

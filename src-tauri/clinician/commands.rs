@@ -3,14 +3,16 @@
 use chatehr_contract::{
     AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ColleaguesOf,
     CompleteConsultation, ConsultationList, ConsultationPage, ConsultationRef, ConsultationView,
-    Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport, HandOffConsultation,
-    KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef, Physician, ProgramState,
-    RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SendMessage, SetPin, SignIn,
-    UnlockWithPin, command::clinician,
+    Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport, Figures,
+    HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef, Physician,
+    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SaveSupportBundle,
+    SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
 use tauri::{Wry, ipc::Invoke};
+
+use crate::administration;
 
 macro_rules! register {
     ($($(#[doc = $doc:literal])* $name:ident => $marker:ident ($request:ty) -> $response:ty;)+) => {
@@ -197,6 +199,21 @@ async fn save_draft(desk: &Desk, request: SaveDraft) -> Answer<()> {
 
 async fn appointments(desk: &Desk, request: AppointmentRange) -> Answer<AppointmentPage> {
     desk.appointments(request).await
+}
+
+async fn connection_figures(desk: &Desk, (): ()) -> Answer<Figures> {
+    desk.figures().await
+}
+
+async fn support_bundle(desk: &Desk, (): ()) -> Answer<SupportPreview> {
+    // The doctor has a runtime of its own to ask with, which no other may stand around.
+    let (done, report) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || done.send(administration::host_report()));
+    desk.support_bundle(report.await.unwrap_or_default()).await
+}
+
+async fn save_support_bundle(desk: &Desk, request: SaveSupportBundle) -> Answer<()> {
+    desk.save_support_bundle(request).await
 }
 
 async fn test_alert(desk: &Desk, (): ()) -> Answer<()> {

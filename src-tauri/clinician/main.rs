@@ -13,6 +13,7 @@ use chatehr_desktop::{
     notifier::DesktopNotifier,
     session_lock, settings, start_anew,
     surroundings::{WindowSlot, surroundings},
+    tray::Tray,
     web_process,
 };
 use chatehr_engine::Desk;
@@ -36,14 +37,18 @@ fn main() -> ExitCode {
         settings::gather(),
         surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
     );
-    let (starting, ending, leaving) = (desk.clone(), desk.clone(), desk.clone());
+    let (starting, ending, behind, leaving) = (desk.clone(), desk.clone(), desk.clone(), desk.clone());
+    let tray = Tray::default();
+    let closing = tray.clone();
     let outcome = tauri::Builder::default()
         .invoke_handler(commands::handler(desk))
+        .on_window_event(move |window, event| closing.on_window_event(window, event))
         .setup(move |app| {
             if slot.set(app.handle().clone()).is_err() {
                 tracing::error!("The program was set up twice.");
             }
             web_process::revive(app, WINDOW);
+            tray.begin(app.handle(), &behind, WINDOW);
             tauri::async_runtime::spawn(async move { starting.start().await });
             session_lock::follow(move || {
                 let desk = leaving.clone();

@@ -127,14 +127,33 @@ where
     T: PartialEq + Clone + 'static,
     D: PartialEq + Clone + 'static,
 {
-    let current = read(time::now(), &deps);
+    use_clock_of(time::now, deps, read)
+}
+
+/// The same by the server's clock, for times that the server has set.
+#[hook]
+pub fn use_server_clock<T, D>(deps: D, read: fn(Timestamp, &D) -> T) -> T
+where
+    T: PartialEq + Clone + 'static,
+    D: PartialEq + Clone + 'static,
+{
+    use_clock_of(time::server_now, deps, read)
+}
+
+#[hook]
+fn use_clock_of<T, D>(now: fn() -> Timestamp, deps: D, read: fn(Timestamp, &D) -> T) -> T
+where
+    T: PartialEq + Clone + 'static,
+    D: PartialEq + Clone + 'static,
+{
+    let current = read(now(), &deps);
     let seen = use_mut_ref(|| current.clone());
     seen.replace(current.clone());
     let update = use_force_update();
     use_effect_with(deps, move |deps| {
         let deps = deps.clone();
         subscribe(std::rc::Rc::new(move || {
-            if read(time::now(), &deps) != *seen.borrow() {
+            if read(now(), &deps) != *seen.borrow() {
                 update.force_update();
             }
         }))

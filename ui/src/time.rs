@@ -1,7 +1,9 @@
 //! Instants in a person's words and a person's time zone.
 //!
-//! The browser's clock and zone enter in [`now`] and [`local`] alone; everything else is plain functions of what
+//! The browser's clock and zone enter in [`now`], [`server_now`] and [`local`] alone; everything else is plain functions of what
 //! they are given, so it can be tested without either.
+
+use std::cell::Cell;
 
 use chatehr_contract::Timestamp;
 use js_sys::Date;
@@ -32,6 +34,20 @@ pub struct Local {
 /// The present, by the workstation's clock.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(Date::now() as i64)
+}
+
+thread_local! {
+    static SERVER_AHEAD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// So many milliseconds the server's clock is ahead of this workstation's.
+pub fn set_server_ahead(millis: i64) {
+    SERVER_AHEAD.set(millis);
+}
+
+/// The present, by the server's clock: for comparing with times that the server has set.
+pub fn server_now() -> Timestamp {
+    Timestamp::from_millis(now().millis() + SERVER_AHEAD.get())
 }
 
 /// An instant as this workstation's clocks and calendars show it.

@@ -89,6 +89,16 @@ pub fn figure(number: u32) -> String {
     }
 }
 
+/// 1320570 as "1.3 MB".
+pub fn bytes(count: u64) -> String {
+    match count {
+        ..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{} kB", count / 1_000),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", count / 1_000_000, count / 100_000 % 10),
+        _ => format!("{}.{} GB", count / 1_000_000_000, count / 100_000_000 % 10),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chatehr_contract::{PersonId, PersonLabel, SpecialtyCode, Urgency};
@@ -104,6 +114,12 @@ mod tests {
     fn large_figures_are_grouped() {
         let words = [7, 999, 1_000, 10_042, 1_234_567].map(super::figure);
         assert_eq!(words, ["7", "999", "1,000", "10,042", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_are_told_in_their_largest_unit() {
+        let words = [7, 18_799, 1_320_570, 2_000_000_000].map(super::bytes);
+        assert_eq!(words, ["7 bytes", "18 kB", "1.3 MB", "2.0 GB"]);
     }
 
     #[test]

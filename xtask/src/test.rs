@@ -47,7 +47,7 @@ fn all(figures: &mut Figures) -> Outcome<()> {
     let provider = provider::installed()?;
     let session =
         step("private desktop session", || Session::start(&Places::below(&target(), "debug").session))?;
-    let runs: [(&str, &[&str]); 4] = [
+    let runs: [(&str, &[&str]); 5] = [
         ("tests of every part", &["test", "--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"]),
         ("tests of the front ends", &["test", "--package", "chatehr-ui", "--lib", "--bins"]),
         (
@@ -66,6 +66,10 @@ fn all(figures: &mut Figures) -> Outcome<()> {
                 "--ignored",
                 "--nocapture",
             ],
+        ),
+        (
+            "the tray",
+            &["test", "--package", "chatehr-journey", "--test", "tray", "--", "--ignored", "--nocapture"],
         ),
     ];
     for (name, arguments) in runs {

@@ -11,7 +11,7 @@ const NOTES: &str = "\
 Without arguments the window opens. None of these commands needs a display.
 
 Run them as the person whose workstation it is: the keyring and the files are that person's. Close the window first;
-only doctor and vault list look beside it. DIR is a person's directory as vault list shows it.
+only doctor, support-bundle and vault list look beside it. DIR is a person's directory as vault list shows it.
 
 The key to the files comes from the keyring, or with --passphrase or --recovery-code from what is typed then, unseen;
 where standard input is no terminal, from its first line. Neither is ever an argument or in the environment.
@@ -34,6 +34,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Look at everything that the program needs: one line each, and what to do
     Doctor(Doctor),
+    /// Write down how this workstation stands, for who helps: no patient's data, no name, no message, no key
+    ///
+    /// Versions, settings without secrets, what doctor says, and how far each audit log goes. The log of a running window is
+    /// in the bundle that the window itself saves.
+    SupportBundle(SupportBundle),
     /// Read and check the audit log of a person's actions on this workstation
     #[command(subcommand)]
     Audit(Audit),
@@ -47,6 +52,15 @@ pub(crate) struct Doctor {
     /// As one JSON object, for a program that watches over workstations
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SupportBundle {
+    /// A new file, readable by you alone
+    pub(crate) file: PathBuf,
+    /// Show it instead of writing it
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -79,12 +79,7 @@ pub(crate) fn run(
     workstation: &Workstation,
     terminal: &mut dyn Terminal,
 ) -> Result<bool, Fault> {
-    let mut findings = vec![settings(workstation)];
-    findings.extend(disk(workstation));
-    findings.push(keyring(workstation));
-    findings.extend(files(workstation));
-    findings.extend(server(workstation));
-    findings.extend(desktop(workstation));
+    let findings = examine(workstation);
     let worst = |state| findings.iter().any(|finding| finding.state == state);
     let state = match () {
         () if worst(State::Fault) => State::Fault,
@@ -100,6 +95,21 @@ pub(crate) fn run(
         terminal.say(&in_words(&findings))?;
     }
     Ok(state != State::Fault)
+}
+
+fn examine(workstation: &Workstation) -> Vec<Finding> {
+    let mut findings = vec![settings(workstation)];
+    findings.extend(disk(workstation));
+    findings.push(keyring(workstation));
+    findings.extend(files(workstation));
+    findings.extend(server(workstation));
+    findings.extend(desktop(workstation));
+    findings
+}
+
+/// The same as lines, for a support bundle.
+pub(crate) fn report(workstation: &Workstation) -> String {
+    in_words(&examine(workstation))
 }
 
 fn in_words(findings: &[Finding]) -> String {
@@ -310,7 +320,7 @@ fn clock(health: &Health, before: Timestamp, after: Timestamp) -> Finding {
     }
 }
 
-fn desktop(workstation: &Workstation) -> [Finding; 3] {
+fn desktop(workstation: &Workstation) -> [Finding; 4] {
     let found = (workstation.desktop)();
     let told = |state, what: &str, found: Result<String, String>, way_on: &str| match found {
         Ok(says) => Finding::ok(what, says),
@@ -323,6 +333,13 @@ fn desktop(workstation: &Workstation) -> [Finding; 3] {
             found.notifications.map(|()| "a service shows them".to_owned()),
             "Start a notification service in the person's session: until then the window alone says that a request is \
              urgent.",
+        ),
+        told(
+            State::Warning,
+            "tray",
+            found.tray.map(|()| "the desktop shows icons in it".to_owned()),
+            "Nothing needs it: without one, closing the window ends the program. On GNOME the extension AppIndicator \
+             brings one.",
         ),
         told(
             State::Warning,

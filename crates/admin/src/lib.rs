@@ -24,6 +24,7 @@ mod doctor;
 mod entry;
 mod fault;
 mod files;
+mod support;
 mod terminal;
 mod vault;
 mod workstation;
@@ -37,6 +38,11 @@ pub use crate::{
     terminal::{SystemTerminal, Terminal},
     workstation::{Desktop, Workstation, room},
 };
+
+/// What `doctor` says, for a support bundle. Asks the keyring, the server and the desktop, and waits for each.
+pub fn doctor_report(workstation: &Workstation) -> String {
+    doctor::report(workstation)
+}
 
 /// What a command leaves behind: 0 where all is well, 1 where something is wrong, 2 for what could not be understood.
 pub type ExitCode = u8;
@@ -60,6 +66,7 @@ pub fn run(
     };
     let done = match &command {
         Command::Doctor(asked) => doctor::run(asked, workstation, terminal),
+        Command::SupportBundle(asked) => support::run(asked, workstation, terminal),
         Command::Audit(Audit::Verify(asked)) => audit::verify::run(asked, workstation, terminal),
         Command::Audit(Audit::Export(asked)) => audit::export::run(asked, workstation, terminal),
         Command::Audit(Audit::Search(asked)) => audit::search::run(asked, workstation, terminal),

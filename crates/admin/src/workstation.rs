@@ -22,6 +22,10 @@ pub struct Workstation {
     pub data_dir: Option<PathBuf>,
     /// How to reach the server, or what is wrong with the settings.
     pub server: Result<Config, String>,
+    /// The settings as lines, without secrets.
+    pub settings: String,
+    /// Of the person who runs the command; it is not told.
+    pub home: Option<PathBuf>,
     /// Where the settings file would be.
     pub settings_file: Option<PathBuf>,
     /// Who runs the command, as the operating system says; none where it does not.
@@ -43,6 +47,8 @@ pub struct Desktop {
     pub web_view: Result<String, String>,
     /// Who shows notifications.
     pub notifications: Result<(), String>,
+    /// Who shows icons in a tray.
+    pub tray: Result<(), String>,
 }
 
 impl fmt::Debug for Workstation {

@@ -28,9 +28,10 @@ use crate::{
     config::{self, Config, ConfigError},
     error::ClientError,
     exchange::{self, Answer, Asking, Unanswered},
+    gauges::Gauges,
     page,
     signed_in::SignedIn,
-    skew::{Skew, Skews},
+    skew::Skew,
 };
 
 /// A workstation's connection to ChatEHR. Cheap to clone.
@@ -47,7 +48,7 @@ struct Inner {
     jitter_seed: u64,
     identified: AtomicBool,
     breaker: Mutex<Breaker>,
-    skews: Skews,
+    gauges: Gauges,
 }
 
 /// What a server says of itself.
@@ -94,7 +95,7 @@ impl Client {
             identified: AtomicBool::new(false),
             // Another seed than the event stream's, or both would come back in the same moment.
             breaker: Mutex::new(Breaker::new(config.failure_budget, config.jitter_seed.rotate_left(32))),
-            skews: Skews::new(config.clock),
+            gauges: config.gauges,
         })))
     }
 
@@ -123,15 +124,15 @@ impl Client {
     }
 
     /// How far the server's clock is ahead of this workstation's, by the last few answers. None before the first, and
-    /// without [`Config::clock`].
+    /// where [`Config::gauges`] have no clock.
     pub fn skew(&self) -> Option<Skew> {
-        self.0.skews.median()
+        self.0.gauges.skew()
     }
 
     async fn ask_who(&self) -> Result<Health, ClientError> {
         let request = self.request(Method::GET, &["health"])?.timeout(self.0.timeout);
         let answer =
-            exchange::exchange(request, &self.0.skews).await.map_err(|told| told.read(Asking::Identity));
+            exchange::exchange(request, &self.0.gauges).await.map_err(|told| told.read(Asking::Identity));
         let health = answer.and_then(|answer| read_health(&answer));
         self.0.identified.store(health.is_ok(), Ordering::Relaxed);
         health
@@ -165,6 +166,15 @@ impl Client {
         SignedIn::new(self.clone(), config::bearer(token))
     }
 
+    /// Whoever answers next has to say again who it is.
+    pub(crate) fn doubt_identity(&self) {
+        self.0.identified.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.0.gauges
+    }
+
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.0.idle_timeout
     }
@@ -196,7 +206,7 @@ impl Client {
         self.guarded(Errand::Ordinary, async {
             self.identify().await?;
             let left = deadline.map_or(self.0.timeout, |end| end.saturating_duration_since(Instant::now()));
-            let answer = exchange::exchange(request.timeout(left), &self.0.skews).await;
+            let answer = exchange::exchange(request.timeout(left), &self.0.gauges).await;
             self.doubt(answer, asking)
         })
         .await
@@ -207,7 +217,7 @@ impl Client {
     pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         self.guarded(Errand::Probe, async {
             self.identify().await?;
-            let response = exchange::open(request, &self.0.skews).await;
+            let response = exchange::open(request, &self.0.gauges).await;
             self.doubt(response, Asking::Session)
         })
         .await

@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::{Url, header::HeaderValue};
 
-use crate::skew::Clock;
+use crate::gauges::Gauges;
 
 /// How to reach ChatEHR. Change the public fields after [`Config::new`] as needed.
 #[derive(Clone)]
@@ -29,8 +29,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// What failures in a row may take together, from the second on, before the server is given time. 45 s.
     pub failure_budget: Duration,
-    /// This workstation's time, to measure the server's against; without it nothing is measured.
-    pub clock: Option<Clock>,
+    /// Where this client's figures go: those of a workstation share one.
+    pub gauges: Gauges,
     /// Spreads the reconnections of many workstations; from the system's randomness unless set.
     pub jitter_seed: u64,
 }
@@ -45,7 +45,7 @@ impl Config {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
             failure_budget: Duration::from_secs(45),
-            clock: None,
+            gauges: Gauges::default(),
             jitter_seed: RandomState::new().build_hasher().finish(),
         }
     }

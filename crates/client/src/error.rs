@@ -237,6 +237,7 @@ impl ClientError {
     /// a record that somebody has taken was taken by this very person.
     pub fn code(&self) -> ErrorCode {
         match self {
+            Self::Unreachable(ConnectionFault::NotSecure) => ErrorCode::ServerNotTrusted,
             Self::Unreachable(_) | Self::Paused { .. } => ErrorCode::ServerUnreachable,
             Self::Timeout => ErrorCode::ServerTimeout,
             Self::NotChatEhr { .. } => ErrorCode::NotChatEhr,
@@ -249,7 +250,8 @@ impl ClientError {
             Self::Conflict { .. } | Self::PreconditionFailed { .. } => ErrorCode::Conflict,
             Self::Invalid { .. } | Self::TooLarge => ErrorCode::Invalid,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
-            Self::ServerFault { .. } | Self::Malformed(_) => ErrorCode::ServerFault,
+            Self::ServerFault { .. } => ErrorCode::ServerFault,
+            Self::Malformed(_) => ErrorCode::ServerUnsuited,
             Self::Refused { .. } => ErrorCode::Internal,
         }
     }
@@ -301,6 +303,7 @@ mod tests {
         let table = [
             (ClientError::Unreachable(ConnectionFault::NotMade(None)), true, false, C::ServerUnreachable),
             (broken, true, false, C::ServerUnreachable),
+            (ClientError::Unreachable(ConnectionFault::NotSecure), true, false, C::ServerNotTrusted),
             (ClientError::Timeout, true, false, C::ServerTimeout),
             (ClientError::RateLimited { retry_after: wait }, true, false, C::RateLimited),
             (ClientError::ServerFault { status: 503, retry_after: wait }, true, false, C::ServerFault),
@@ -320,7 +323,7 @@ mod tests {
             (ClientError::Invalid { fields: Vec::new() }, false, true, C::Invalid),
             (ClientError::TooLarge, false, true, C::Invalid),
             (ClientError::Refused { status: 405 }, false, true, C::Internal),
-            (ClientError::Malformed(BadAnswer::NotEvents), false, true, C::ServerFault),
+            (ClientError::Malformed(BadAnswer::NotEvents), false, true, C::ServerUnsuited),
         ];
         for (error, transient, own, code) in table {
             assert_eq!(error.is_transient(), transient, "{error:?}");

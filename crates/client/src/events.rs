@@ -69,6 +69,9 @@ type Bytes = BoxStream<'static, Result<Vec<u8>, ClientError>>;
 /// Where the bytes come from.
 trait Wire: Send + Sync {
     fn connect(&self, last_event_id: &str) -> Attempt;
+
+    /// A connection that stood is gone: whoever answers next has to say again who it is.
+    fn lost(&self) {}
 }
 
 enum State {
@@ -199,6 +202,9 @@ impl EventStream {
             self.backoff.reset();
         }
         let opened = matches!(self.state, State::Open { .. });
+        if opened {
+            self.wire.lost();
+        }
         let retry_in = match &error {
             // A server that accepts and hangs up is there, and has its reasons.
             ClientError::Unreachable(_) if !opened => self.backoff.after_unreachable(),
@@ -230,12 +236,23 @@ impl Wire for SignedIn {
             let response = session.client().open(request).await?;
             let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
             if !kind.to_ascii_lowercase().starts_with(b"text/event-stream") {
-                return Err(ClientError::Malformed(BadAnswer::NotEvents));
+                session.client().doubt_identity();
+                return Err(if kind.to_ascii_lowercase().starts_with(b"text/html") {
+                    ClientError::NotChatEhr { reason: "it answers with a web page" }
+                } else {
+                    ClientError::Malformed(BadAnswer::NotEvents)
+                });
             }
-            let bytes = response.bytes_stream();
+            let (bytes, gauges) = (response.bytes_stream(), session.client().gauges().clone());
+            let bytes =
+                bytes.inspect(move |chunk| gauges.received(chunk.as_ref().map_or(0, |chunk| chunk.len())));
             Ok(bytes.map(|chunk| chunk.map(Vec::from).map_err(exchange::transport)).boxed())
         }
         .boxed()
+    }
+
+    fn lost(&self) {
+        self.client().doubt_identity();
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::{
     error::{BadAnswer, ClientError, ConnectionFault},
+    gauges::Gauges,
     refusal,
-    skew::Skews,
 };
 
 /// The longest answer that is read.
@@ -95,10 +95,10 @@ impl From<ClientError> for Unanswered {
 }
 
 /// Sends, and reads the whole answer.
-pub(crate) async fn exchange(request: RequestBuilder, skews: &Skews) -> Result<Answer, Unanswered> {
-    let mut response = open(request, skews).await?;
+pub(crate) async fn exchange(request: RequestBuilder, gauges: &Gauges) -> Result<Answer, Unanswered> {
+    let mut response = open(request, gauges).await?;
     let headers = response.headers().clone();
-    let body = read_body(&mut response, MAX_BODY).await?;
+    let body = read_body(&mut response, MAX_BODY, gauges).await?;
     if refusal::is_web_page(&headers, &body) {
         return Err(ClientError::NotChatEhr { reason: "it answers with a web page" }.into());
     }
@@ -106,21 +106,24 @@ pub(crate) async fn exchange(request: RequestBuilder, skews: &Skews) -> Result<A
 }
 
 /// Sends, and turns every status but success into a refusal. The body is yet to be read.
-pub(crate) async fn open(request: RequestBuilder, skews: &Skews) -> Result<Response, Unanswered> {
+pub(crate) async fn open(request: RequestBuilder, gauges: &Gauges) -> Result<Response, Unanswered> {
     let sent = Instant::now();
-    let mut response = request.send().await.map_err(transport)?;
-    skews.heard(response.headers(), sent.elapsed());
+    let (http, request) = request.build_split();
+    let request = request.map_err(transport)?;
+    gauges.sent(&request);
+    let mut response = http.execute(request).await.map_err(transport)?;
+    gauges.answered(response.headers(), sent.elapsed());
     if response.status().is_success() {
         return Ok(response);
     }
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     // Best effort: the status alone tells most of it.
-    let body = read_body(&mut response, MAX_REFUSAL).await.unwrap_or_default();
+    let body = read_body(&mut response, MAX_REFUSAL, gauges).await.unwrap_or_default();
     Err(Unanswered::Refused(Box::new(Refusal { status, headers, body })))
 }
 
-async fn read_body(response: &mut Response, most: usize) -> Result<Vec<u8>, ClientError> {
+async fn read_body(response: &mut Response, most: usize, gauges: &Gauges) -> Result<Vec<u8>, ClientError> {
     let too_long = || ClientError::Malformed(BadAnswer::TooLong(most));
     let promised =
         response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -129,6 +132,7 @@ async fn read_body(response: &mut Response, most: usize) -> Result<Vec<u8>, Clie
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        gauges.received(chunk.len());
         if body.len().saturating_add(chunk.len()) > most {
             return Err(too_long());
         }

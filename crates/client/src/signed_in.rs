@@ -80,10 +80,25 @@ impl SignedIn {
     /// # Errors
     /// See [`ClientError`].
     pub async fn all_consultations(&self) -> Result<Page<Consultation>, ClientError> {
+        self.all_consultations_telling(|_, _| ()).await
+    }
+
+    /// The same, told after each page: how many are here, and of how many, where the server says so.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn all_consultations_telling(
+        &self,
+        tell: impl Fn(usize, Option<u64>),
+    ) -> Result<Page<Consultation>, ClientError> {
+        let tell = &tell;
         page::read_all(
             |row: &Consultation| row.id.to_string(),
             |offset| async move {
-                self.consultations(&ConsultationQuery { offset, ..ConsultationQuery::default() }).await
+                let query = ConsultationQuery { offset, ..ConsultationQuery::default() };
+                let page = self.consultations(&query).await?;
+                tell((offset as usize).saturating_add(page.rows.len()), page.total);
+                Ok(page)
             },
         )
         .await
@@ -231,9 +246,9 @@ impl SignedIn {
         EventStream::new(self.clone(), last_event_id, self.client.idle_timeout(), self.client.jitter_seed())
     }
 
-    /// Ends the time that a failing server is given: a person asked. See [`Client::retry_now`].
+    /// See [`Client::retry_now`].
     pub fn retry_now(&self) {
-        self.client.retry_now();
+        self.client().retry_now();
     }
 
     pub(crate) const fn client(&self) -> &Client {

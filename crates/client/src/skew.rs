@@ -6,7 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, UNIX_EPOCH},
 };
@@ -34,6 +33,7 @@ pub struct Skew {
 }
 
 /// The last few measurements.
+#[derive(Default)]
 pub(crate) struct Skews {
     clock: Option<Clock>,
     latest: Mutex<VecDeque<Skew>>,
@@ -54,18 +54,17 @@ impl Skews {
         }
     }
 
+    /// What was measured by another clock.
+    pub(crate) fn forget(&self) {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The median; none before the first answer.
     pub(crate) fn median(&self) -> Option<Skew> {
         let mut all: Vec<Skew> =
             self.latest.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         all.sort_by_key(|skew| skew.ahead_millis);
         all.get(all.len() / 2).copied()
-    }
-}
-
-impl fmt::Debug for Skews {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Skews").finish_non_exhaustive()
     }
 }
 

@@ -128,6 +128,12 @@ macro_rules! clinician_commands {
             save_draft => SaveDraft($crate::SaveDraft) -> ();
             /// Appointments of some days.
             appointments => Appointments($crate::AppointmentRange) -> $crate::AppointmentPage;
+            /// How the connection has been, and how much there is.
+            connection_figures => ConnectionFigures(()) -> $crate::Figures;
+            /// What a support bundle would hold.
+            support_bundle => SupportBundle(()) -> $crate::SupportPreview;
+            /// Save it as it was shown.
+            save_support_bundle => SaveSupportBundle($crate::SaveSupportBundle) -> ();
             /// Show a test notification; an error says that the desktop showed none.
             test_alert => TestAlert(()) -> ();
         }

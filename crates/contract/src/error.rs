@@ -152,6 +152,14 @@ error_codes! {
     AuditBehind = "AUDIT_BEHIND", "ChatEHR has seen more of this workstation’s record of actions than is here: an older copy was put in its place, or its end was cut off.", "Go on with your patients. Tell your administrator at once, and delete nothing.";
     /// The server signs with another key than it did.
     ServerKeyChanged = "SERVER_KEY_CHANGED", "ChatEHR signs with another key than before. It may not be the same server.", "Tell your administrator before you enter anything new.";
+    /// A place that cannot be written to.
+    PlaceUnfit = "PLACE_UNFIT", "This file could not be written to this place.", "Give the whole path of a file in a folder that exists and that you may write to.";
+    /// A server that answers what the contract does not know.
+    ServerUnsuited = "SERVER_UNSUITED", "ChatEHR answers in a way that this program does not understand. One of the two may be too old.", "We keep trying. If it stays, tell your administrator the version of this program, which stands in Settings.";
+    /// A server whose certificate is not accepted.
+    ServerNotTrusted = "SERVER_NOT_TRUSTED", "ChatEHR could not prove that it is ChatEHR, so nothing was sent to it.", "We keep trying. Ask your administrator to check the server’s certificate, and the date and time of this workstation.";
+    /// The workstation's clock and the server's are apart.
+    ClockOff = "CLOCK_OFF", "This workstation’s clock is {detail}, by ChatEHR’s.", "Times to answer are counted by ChatEHR’s clock all the same. Ask your administrator to set the date and time of this workstation.";
     /// Ours.
     Internal = "INTERNAL", "Something went wrong inside the program. Nothing you typed is lost.", "Try again; if it happens again, tell your administrator the reference.";
 }
@@ -181,6 +189,8 @@ impl ErrorReport {
             C::ServerUnreachable
                 | C::ServerTimeout
                 | C::ServerFault
+                | C::ServerUnsuited
+                | C::ServerNotTrusted
                 | C::RateLimited
                 | C::NeedsConnection
                 | C::KeyringMissing

@@ -11,6 +11,7 @@ pub mod command;
 mod error;
 mod event;
 mod feature;
+mod figures;
 mod ids;
 mod keys;
 mod kiosk;
@@ -31,6 +32,9 @@ pub use event::{EventKind, ServerEvent};
 pub use feature::{
     AppointmentResponse, Availability, AvailabilityUpdate, Change, Handoff, KeptAnchor, KeptCount, KioskCode,
     NewAnchor, NewKioskCode, NewKioskSession, ParticipantStatus, ReadUpTo, Receipt,
+};
+pub use figures::{
+    Figures, LatencyFigures, SaveSupportBundle, ServerVersion, SupportPreview, TrafficFigures,
 };
 pub use ids::{AppointmentId, ConsultationId, EnvelopeId, MessageId, PersonId};
 pub use keys::{

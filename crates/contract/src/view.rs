@@ -47,6 +47,12 @@ pub struct ProgramState {
     /// Whether a PIN unlocks the screen.
     #[serde(default)]
     pub pin_set: bool,
+    /// The server's clock.
+    #[serde(default)]
+    pub clock: ClockStanding,
+    /// How far the first load has come; none when there is none.
+    #[serde(default)]
+    pub loading: Option<Loading>,
 }
 
 /// Which screen the program is at.
@@ -121,6 +127,11 @@ pub enum Connection {
         /// Since when.
         since: Timestamp,
     },
+    /// Nobody is signed in: nothing is fetched and nothing sent until somebody is. The server answers.
+    SignedOut {
+        /// Since when.
+        since: Timestamp,
+    },
     /// Lost, and being tried again.
     Offline {
         /// Since when.
@@ -129,7 +140,60 @@ pub enum Connection {
         retry_at: Option<Timestamp>,
         /// Why.
         error: ErrorReport,
+        /// What that means to somebody who waits.
+        #[serde(default)]
+        lapse: Lapse,
     },
+}
+
+/// What a lost connection means to somebody who waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lapse {
+    /// It has only just gone, and may be back at any moment.
+    Reconnecting,
+    /// There is none.
+    #[default]
+    Offline,
+    /// Something answers that this program cannot work with: waiting will not mend it, an administrator will.
+    Unfit,
+}
+
+/// How far the first load has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loading {
+    /// Of what.
+    pub part: LoadingPart,
+    /// So many are here.
+    pub done: u32,
+    /// Of so many; 0 where that is not known.
+    pub of: u32,
+}
+
+/// What a first load fetches, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LoadingPart {
+    /// What waits, what is the person's own, and today.
+    First,
+    /// All consultations.
+    Consultations,
+    /// The names of patients.
+    Names,
+    /// The person's conversations.
+    Conversations,
+}
+
+/// How the server's clock and this workstation's stand to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockStanding {
+    /// Milliseconds that the server's is ahead, negative where it is behind; 0 where that is too little to count or not
+    /// known. Times that the server has set are to be compared with the time by its clock.
+    pub server_ahead_millis: i64,
+    /// They are apart by what a person notices.
+    pub off: Option<ErrorReport>,
 }
 
 /// Figures beside the rail's entries.

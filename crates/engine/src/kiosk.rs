@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use chatehr_client::{Client, ClientError, SignedIn};
+use chatehr_client::{Client, ClientError, Gauges, SignedIn};
 use chatehr_contract::{
     Consultation, ConsultationStatus, EnvelopeId, ErrorCode, ErrorReport, KioskAppointment, KioskMessage,
     KioskPerson, KioskReceipt, KioskRequest, KioskState, NewConsultation, PersonId, PersonName, Role,
@@ -79,7 +79,7 @@ impl Kiosk {
     pub fn new(settings: Result<Settings, SettingsError>, surroundings: Surroundings) -> Self {
         let client = settings
             .map_err(|error| error.to_string())
-            .and_then(|settings| settings.client().map_err(|error| error.to_string()));
+            .and_then(|settings| settings.client(&Gauges::default()).map_err(|error| error.to_string()));
         let client = client.map_err(|what| ErrorReport::new(ErrorCode::BadConfiguration).with_detail(what));
         let (visitor, visits) = (Mutex::new(None), AtomicU64::new(0));
         Self { inner: Arc::new(Inner { client, surroundings, visitor, visits }) }
@@ -89,7 +89,11 @@ impl Kiosk {
     pub async fn state(&self) -> KioskState {
         let problem = match &self.inner.client {
             Err(error) => Some(error.clone()),
-            Ok(client) => client.health().await.err().map(|error| report::client(&error)),
+            Ok(client) => {
+                // Asked by a person, or by the screen that waits for one.
+                client.retry_now();
+                client.health().await.err().map(|error| report::client(&error))
+            }
         };
         let person = self.inner.visitor().as_ref().map(|visitor| KioskPerson { name: visitor.name.clone() });
         KioskState { problem, person, warn_after: WARN_AFTER, reset_after: RESET_AFTER }

@@ -24,11 +24,12 @@ pub mod memory;
 mod report;
 mod session_clock;
 mod settings;
+pub mod support;
 mod surroundings;
 mod unseal;
 
 pub use alert::{Alert, Claim, Effect, Moment, Notification, Occasion, Watch};
-pub use desk::{Desk, directory_name};
+pub use desk::{Desk, HostReport, directory_name};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};
 pub use surroundings::{

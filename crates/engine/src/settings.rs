@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use chatehr_client::{Client, Config, ConfigError};
+use chatehr_client::{Client, Config, ConfigError, Gauges};
 use chatehr_contract::AlertPolicy;
+
+use crate::support::in_columns;
 
 /// The longest that a request may take when nothing else is said (wire contract, section 5).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,12 +37,40 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The client that these settings describe.
-    pub(crate) fn client(&self) -> Result<Client, ConfigError> {
+    /// The client that these settings describe; its figures go to `gauges`.
+    pub(crate) fn client(&self, gauges: &Gauges) -> Result<Client, ConfigError> {
         let mut config = Config::new(&self.api_url);
+        config.gauges = gauges.clone();
         config.api_key.clone_from(&self.api_key);
         config.timeout = self.timeout;
         Client::new(config)
+    }
+}
+
+impl Settings {
+    /// Each by its name, and of a secret no more than whether there is one.
+    pub fn in_words(&self) -> String {
+        let there = |secret: &Option<String>| if secret.is_some() { "set" } else { "not set" }.to_owned();
+        let place = |place: &Option<PathBuf>| {
+            place.as_ref().map_or_else(String::new, |dir| dir.display().to_string())
+        };
+        let alerts = serde_json::to_string(&self.alerts).unwrap_or_default();
+        in_columns(&[
+            ("CHATEHR_API_URL", self.api_url.clone()),
+            ("CHATEHR_API_KEY", there(&self.api_key)),
+            ("CHATEHR_CLIENT_SECRET", there(&self.legacy_secret)),
+            ("CHATEHR_TIMEOUT", format!("{} ms", self.timeout.as_millis())),
+            ("CHATEHR_DATA_DIR", self.data_dir.display().to_string()),
+            ("CHATEHR_BACKUP_DIR", place(&self.backup_dir)),
+            ("CHATEHR_WORKSTATION", self.workstation.clone()),
+            ("CHATEHR_SHARED", if self.shared { "1" } else { "0" }.to_owned()),
+            ("CHATEHR_ALERTS", alerts),
+        ])
+    }
+
+    /// What must not stand in anything that leaves the workstation.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        [&self.api_key, &self.legacy_secret].into_iter().flatten().map(String::as_str)
     }
 }
 

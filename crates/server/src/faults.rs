@@ -4,7 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use axum::{
@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use chatehr_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -112,11 +113,23 @@ async fn go_wrong(State(wrong): State<Wrong>, request: Request, next: Next) -> R
         let body = json!({ "error": "INTERNAL_ERROR", "message": "A fault that was asked for." });
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
     }
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if settings.clock_skew != 0 {
+        date(&mut response, wrong.sources.now());
+    }
     if drawn < settings.error_rate + settings.drop_rate {
         return cut_off(response);
     }
     response
+}
+
+/// A clock that is wrong dates its answers wrong.
+fn date(response: &mut Response, now: Timestamp) {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis));
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
 }
 
 /// The head promises more than comes.

@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod steps;
 mod stranger;
+mod tray;
 mod webdriver;
 mod workplace;
 
@@ -41,6 +42,7 @@ pub use record::{Step, StepOutcome};
 pub use server::{Neighbour, Server};
 pub use session::{PROGRAMS as SESSION_PROGRAMS, Session};
 pub use steps::walk;
+pub use tray::{Shelf, tray};
 
 /// Why something did not happen, as a sentence for a person. Nothing branches on it.
 #[derive(Debug)]

@@ -213,5 +213,11 @@ pub(crate) fn appointments_of_today(window: &Window) -> Outcome<Vec<String>> {
 
 /// Waits until the window says how it stands with the server.
 pub(crate) fn connection(window: &Window, kind: &str) -> Outcome<Seen> {
+    // What has only just gone is called reconnecting for a while; without a connection it is all the same.
+    if kind == "offline" {
+        return window.see_where(&test("connection"), "is lost", |seen| {
+            ["offline", "reconnecting"].contains(&seen.data("kind"))
+        });
+    }
     window.see(&test_with("connection", "kind", kind))
 }

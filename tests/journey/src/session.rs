@@ -109,6 +109,15 @@ impl Session {
         &self.home
     }
 
+    /// The address of its bus.
+    pub(crate) fn bus(&self) -> Outcome<String> {
+        let name = "DBUS_SESSION_BUS_ADDRESS";
+        let own = self.environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        own.or_else(|| env::var_os(name))
+            .and_then(|address| address.into_string().ok())
+            .ok_or_else(|| Failure::new("the session has no bus"))
+    }
+
     /// Puts a command into the session.
     pub fn enter(&self, command: &mut Command) {
         command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
@@ -219,7 +228,7 @@ impl Session {
         if kept { Ok(()) } else { Err(Failure::new("the session's keyring is locked: it keeps no secret")) }
     }
 
-    fn start_notifications(&mut self) -> Outcome<()> {
+    pub(crate) fn start_notifications(&mut self) -> Outcome<()> {
         let home = self.home.clone();
         let configuration = home.join("dunstrc");
         write(&configuration, DUNST)?;

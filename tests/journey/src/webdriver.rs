@@ -171,6 +171,11 @@ impl Window {
         self.ask("POST", "/execute/async", Some(&json!({"script": script, "args": []}))).map(drop)
     }
 
+    /// Whether the program has ended: by itself, or because it was asked to.
+    pub(crate) fn has_ended(&self) -> bool {
+        !descendants(self.driver.id()).into_iter().any(is_alive)
+    }
+
     /// Ends the program as a power cut would: it is told nothing and tidies nothing up.
     pub(crate) fn kill(self) {
         for id in descendants(self.driver.id()) {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, use_backend},
-    dom::use_clock,
+    dom::use_server_clock,
     icon::{Glyph, Icon},
     time, words,
 };
@@ -79,7 +79,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let asking = use_state(|| Asking::Nothing);
     let view = &props.view;
     let row = &view.row;
-    let (title, late) = use_clock(row.clone(), |now, row| (pressing(now, row), overdue(now, row)));
+    let (title, late) = use_server_clock(row.clone(), |now, row| (pressing(now, row), overdue(now, row)));
     let class = if late { "emergency" } else { urgency_class(&row.urgency) };
     let can = |action: Action| !props.left && view.actions.contains(&action);
     let pending = row.status == ConsultationStatus::Pending;

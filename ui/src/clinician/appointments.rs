@@ -14,7 +14,7 @@ use super::{
     shell::{Dispatch, Step},
 };
 use crate::{
-    dom::{self, use_clock},
+    dom::{self, use_clock, use_server_clock},
     icon::{Glyph, Icon},
     time, words,
 };
@@ -39,7 +39,7 @@ pub fn Appointments(props: &AppointmentsProps) -> Html {
     let week = use_state(|| false);
     let moved = use_state(|| 0_i32);
     let again = use_state(|| 0_u32);
-    let today_begins = use_clock((), |now, ()| time::midnight(now, 0));
+    let today_begins = use_server_clock((), |now, ()| time::midnight(now, 0));
     let (first, days) = if *week {
         let monday = (i32::try_from(time::local(today_begins).weekday).unwrap_or(0) + 6) % 7;
         (*moved * 7 - monday, 7)
@@ -303,7 +303,7 @@ fn reveal(frame: &NodeRef, shown: &Range<u32>, shows_today: bool) {
 #[component]
 fn Present(props: &PresentProps) -> Html {
     let node = use_node_ref();
-    let minute = use_clock((), |now, ()| {
+    let minute = use_server_clock((), |now, ()| {
         let at = time::local(now);
         at.hour * 60 + at.minute
     });

@@ -3,7 +3,7 @@
 use chatehr_contract::{ConsultationRow, Timestamp, Urgency};
 use yew::prelude::*;
 
-use crate::{dom::use_clock, time};
+use crate::{dom::use_server_clock, time};
 
 /// Time left to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +62,9 @@ pub struct RunningProps {
 /// The ring with its figure; an empty place where nothing is due, so that the rows stay in line.
 #[component]
 pub fn Ring(props: &RunningProps) -> Html {
-    let shown =
-        use_clock((props.asked, props.due), |now, (asked, until)| until.map(|until| due(now, *asked, until)));
+    let shown = use_server_clock((props.asked, props.due), |now, (asked, until)| {
+        until.map(|until| due(now, *asked, until))
+    });
     let Some(shown) = shown else { return html! { <span class="ring" /> } };
     let overdue = matches!(shown, Due::Overdue(_));
     let (figure, percent, label) = match shown {
@@ -85,7 +86,7 @@ pub fn Ring(props: &RunningProps) -> Html {
 /// "3 min", or "overdue 3 min" once the answer is.
 #[component]
 pub fn Wait(props: &RunningProps) -> Html {
-    let (overdue, words) = use_clock((props.asked, props.due), |now, (asked, until)| {
+    let (overdue, words) = use_server_clock((props.asked, props.due), |now, (asked, until)| {
         match until.map(|until| due(now, *asked, until)) {
             Some(Due::Overdue(by)) => (true, format!("overdue {by}")),
             _ => (false, time::wait_words(now.seconds_since(*asked))),

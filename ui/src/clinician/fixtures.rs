@@ -1,14 +1,15 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of `fixtures_keys` and `fixtures_lock`), `&open=` a consultation, `&press=` controls by
+//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of
+//! `fixtures_keys`, `fixtures_lock` and `fixtures_standing`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
 
 use chatehr_contract::{
     Account, Acknowledgement, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange,
-    AppointmentRow, AppointmentStatus, Availability, ChangeNotice, Connection, ConsultationId,
+    AppointmentRow, AppointmentStatus, Availability, ChangeNotice, ConsultationId,
     ConsultationList, ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus,
     ConsultationView, Conversation, ConversationRequest, Counts, DeclineConsultation, Delivery, EditMessage,
     EnvelopeId, ErrorCode, ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope,
@@ -20,7 +21,7 @@ use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{fixtures_keys::Keys, fixtures_lock::Lock};
+use super::{fixtures_keys::Keys, fixtures_lock::Lock, fixtures_standing};
 use crate::{
     backend::{Answer, Backend, Rehearsal},
     dom, time,
@@ -288,7 +289,7 @@ impl World {
         let mut world = Self {
             keys: Keys::new(&scene, now),
             lock: Lock::new(&scene, now),
-            signed_in: scene != "signin" && scene != "signin-error",
+            signed_in: !matches!(scene.as_str(), "signin" | "signin-error" | "signed-out"),
             scene,
             now,
             views,
@@ -456,6 +457,9 @@ impl World {
                 accounts: vec![],
                 error: Some(ErrorReport::new(ErrorCode::ServerUnreachable)),
             },
+            "signed-out" if !self.signed_in => {
+                Stage::SignIn { accounts: accounts(), error: Some(ErrorReport::new(ErrorCode::SignedOut)) }
+            }
             _ if !self.signed_in => Stage::SignIn { accounts: accounts(), error: None },
             _ => Stage::Ready { person: me() },
         };
@@ -463,15 +467,7 @@ impl World {
         let (locks_at, session_ends_at, pin_set) = self.lock.standing(time::now());
         ProgramState {
             stage,
-            connection: if self.scene == "offline" {
-                Connection::Offline {
-                    since: self.now.plus_seconds(-95),
-                    retry_at: Some(self.now.plus_seconds(9)),
-                    error: ErrorReport::new(ErrorCode::ServerUnreachable),
-                }
-            } else {
-                Connection::Online { since: self.now.plus_seconds(-400) }
-            },
+            connection: fixtures_standing::connection(&self.scene, self.now),
             synced_at: Some(self.now.plus_seconds(-97)),
             outbox_waiting: waiting.count() as u32,
             outbox_stuck: stuck.count() as u32,
@@ -499,6 +495,8 @@ impl World {
             locks_at,
             session_ends_at,
             pin_set,
+            clock: fixtures_standing::clock(&self.scene),
+            loading: fixtures_standing::loading(&self.scene),
         }
     }
 
@@ -686,6 +684,8 @@ impl World {
                 say(())
             }
             "appointments" => say(self.appointments(ask(request)?)),
+            "connection_figures" => say(fixtures_standing::figures(self.now)),
+            "support_bundle" => say(fixtures_standing::bundle()),
             "test_alert" if self.scene == "error" => Err(ErrorReport::new(ErrorCode::NoNotifications)),
             _ => say(()),
         }

@@ -1,21 +1,21 @@
 //! The screens before the work: starting and signing in.
 
 use chatehr_contract::{
-    Account, ErrorCode, ErrorReport, Role, SignIn as SignInRequest, command::clinician as command,
+    Account, Connection, ErrorCode, ErrorReport, Role, SignIn as SignInRequest, command::clinician as command,
 };
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
-    list,
+    connection, list,
     notice::ErrorNotice,
     shell::{Dispatch, Step},
 };
 use crate::{
     backend::use_backend,
     icon::{Glyph, Icon},
-    words,
+    time, words,
 };
 
 /// The window's shape while the files open, so that nothing moves when they are.
@@ -47,6 +47,8 @@ pub struct SignInProps {
     pub accounts: Vec<Account>,
     /// What is in the way.
     pub error: Option<ErrorReport>,
+    /// How the program and the server stand.
+    pub connection: Connection,
     /// Told when somebody has signed in.
     pub dispatch: Dispatch,
 }
@@ -108,6 +110,7 @@ pub fn SignIn(props: &SignInProps) -> Html {
                 if let Some((error, again)) = shown {
                     <ErrorNotice next={next_step(error.code)} {error} on_again={again.then_some(on_again)} />
                 }
+                { how_it_stands(&props.connection, props.error.as_ref()) }
                 if !accounts.is_empty() {
                     <ul class="accounts" aria-label="Demonstration accounts">
                         { for accounts.into_iter().map(|account| account_row(account, doing.busy(), &submit)) }
@@ -130,6 +133,25 @@ pub fn SignIn(props: &SignInProps) -> Html {
                 </form>
             </div>
         </main>
+    }
+}
+
+/// Since when, and what comes next. Who was not signed in before this screen is not told that they are not.
+fn how_it_stands(connection: &Connection, error: Option<&ErrorReport>) -> Html {
+    let today = time::local(time::now());
+    let title = connection::title(connection, |at| time::local(at).when(today));
+    match connection {
+        Connection::Offline { .. } => html! {
+            <p class="hint" role="status" data-test="gate-connection" data-kind={connection::kind(connection)}>
+                { title }{ ". " }<connection::Retry at={connection::retry_at(connection)} />
+            </p>
+        },
+        Connection::SignedOut { .. } if error.is_some() => html! {
+            <p class="hint" data-test="gate-connection" data-kind="signed-out">
+                { title }{ ". What you wrote is kept, and sent when you sign in again." }
+            </p>
+        },
+        _ => Html::default(),
     }
 }
 

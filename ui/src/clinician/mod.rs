@@ -13,9 +13,11 @@ pub mod code_sheet;
 pub mod complete;
 pub mod composer;
 pub mod confirm;
+pub mod connection;
 pub mod consultation;
 pub mod context;
 pub mod conversation;
+pub mod data_card;
 pub mod dialog;
 pub mod digits_form;
 pub mod due;
@@ -26,6 +28,8 @@ pub mod fixtures;
 mod fixtures_keys;
 #[cfg(feature = "fixtures")]
 mod fixtures_lock;
+#[cfg(feature = "fixtures")]
+mod fixtures_standing;
 pub mod gate;
 pub mod grid;
 pub mod hand_off;
@@ -58,7 +62,7 @@ use yew::prelude::*;
 use crate::{
     backend::{Backend, use_backend},
     dom::{self, Listener},
-    sound,
+    sound, time,
 };
 use ask::{Doing, Read, use_doing, use_reading};
 use keys::Shortcut;
@@ -119,10 +123,12 @@ fn Window() -> Html {
         Read::Failed(error) => return html! { <blocked::Blocked {error} {dispatch} /> },
         Read::Here(state) => state,
     };
+    time::set_server_ahead(state.clock.server_ahead_millis);
     match &state.stage {
         Stage::Starting => gate::starting(),
         Stage::SignIn { accounts, error } => html! {
-            <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()} {dispatch} />
+            <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()}
+                connection={state.connection.clone()} {dispatch} />
         },
         Stage::Locked { person, since, outbox_waiting, urgent, pin_tries } => html! {
             <locked::Locked person={person.clone()} since={*since} waiting={*outbox_waiting} urgent={*urgent}
@@ -190,8 +196,10 @@ fn Work(props: &WorkProps) -> Html {
                 <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
                     dispatch={dispatch.clone()} />
                 if offline {
-                    <notice::OfflineBanner connection={state.connection.clone()} synced_at={state.synced_at} />
+                    <connection::ConnectionBanner connection={state.connection.clone()} synced_at={state.synced_at} />
                 }
+                { connection::first_load(state.loading) }
+                if let Some(error) = state.clock.off.clone() { <notice::ErrorNotice {error} caution=true /> }
                 <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
                 if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
                 if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }

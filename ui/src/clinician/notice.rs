@@ -1,8 +1,6 @@
-//! What stands in the way, in words and with a next step; the offline banner; the alerts at the window's top.
+//! What stands in the way, in words and with a next step; the alerts at the window's top.
 
-use chatehr_contract::{
-    AlertNotice, Connection, ConsultationRef, ErrorReport, Timestamp, command::clinician as command,
-};
+use chatehr_contract::{AlertNotice, ConsultationRef, ErrorReport, Timestamp, command::clinician as command};
 use yew::prelude::*;
 
 use super::{
@@ -12,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::use_backend,
-    dom::use_clock,
+    dom::use_server_clock,
     icon::{Glyph, Icon},
     time, words,
 };
@@ -25,6 +23,9 @@ pub struct ErrorNoticeProps {
     /// What to do, where the place knows it better than the code does.
     #[prop_or_default]
     pub next: Option<&'static str>,
+    /// It is to be known rather than mended at once.
+    #[prop_or_default]
+    pub caution: bool,
     /// Takes the notice away.
     #[prop_or_default]
     pub on_dismiss: Option<Callback<()>>,
@@ -38,7 +39,7 @@ pub struct ErrorNoticeProps {
 pub fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
     let error = &props.error;
     html! {
-        <div class="notice error" role="alert" data-test="error-notice" data-code={error.code.as_str()}>
+        <div class={classes!("notice", if props.caution { "caution" } else { "error" })} role="alert" data-test="error-notice" data-code={error.code.as_str()}>
             <Icon glyph={Glyph::Warning} />
             <p class="words">
                 <strong>{ error.sentence() }</strong>
@@ -54,61 +55,6 @@ pub fn ErrorNotice(props: &ErrorNoticeProps) -> Html {
                 <button type="button" class="button quiet small icon-only" aria-label="Close this notice"
                     onclick={move |_| dismiss.emit(())}><Icon glyph={Glyph::Close} /></button>
             }
-        </div>
-    }
-}
-
-/// What the offline banner is made of.
-#[derive(PartialEq, Properties)]
-pub struct OfflineProps {
-    /// How the program and the server stand.
-    pub connection: Connection,
-    /// When everything was last in step.
-    pub synced_at: Option<Timestamp>,
-}
-
-/// "Offline since 10:42. What you see was in step at 10:41. Trying again in 8 s."
-#[component]
-pub fn OfflineBanner(props: &OfflineProps) -> Html {
-    let backend = use_backend();
-    let trying = use_doing();
-    let retry_at = match &props.connection {
-        Connection::Offline { retry_at, .. } => *retry_at,
-        _ => None,
-    };
-    let next = use_clock(retry_at, |now, retry_at| {
-        retry_at.map_or_else(
-            || "Trying again by itself.".to_owned(),
-            |at| match at.seconds_since(now) {
-                ..=0 => "Trying again now.".to_owned(),
-                left => format!("Trying again in {}.", time::span_words(left)),
-            },
-        )
-    });
-    let Connection::Offline { since, error, .. } = &props.connection else { return Html::default() };
-    let today = time::local(time::now());
-    let known = props.synced_at.map_or_else(
-        || "Nothing has been loaded yet.".to_owned(),
-        |at| format!("What you see was in step at {}.", time::local(at).when(today)),
-    );
-    let onclick = {
-        let trying = trying.clone();
-        move |_| {
-            let backend = backend.clone();
-            trying.run(async move { backend.call::<command::TryAgain>(&()).await }, drop);
-        }
-    };
-    html! {
-        <div class="offline-banner" role="status" data-test="offline-banner" data-code={error.code.as_str()}>
-            <Icon glyph={Glyph::Offline} />
-            <p>
-                <strong>{ format!("Offline since {}. ", time::local(*since).when(today)) }</strong>
-                { known }{ " " }{ error.code.sentence().replace("{detail}", error.detail.as_deref().unwrap_or("")) }
-                { " " }<span aria-live="off">{ next }</span>
-            </p>
-            <button type="button" class="button small" disabled={trying.busy()} {onclick} data-test="try-now">
-                { if trying.busy() { "Trying…" } else { "Try now" } }
-            </button>
         </div>
     }
 }
@@ -164,7 +110,8 @@ pub fn AlertBanner(props: &AlertsProps) -> Html {
     // Of which request the last attempt went wrong: its error stands under no other.
     let asked = use_state(|| None::<chatehr_contract::ConsultationId>);
     let first = props.alerts.first().cloned();
-    let words = use_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
+    let words =
+        use_server_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
     let (Some(first), Some(words)) = (first, words) else { return Html::default() };
     let send = |step: fn(chatehr_contract::ConsultationId) -> Step| {
         let (dispatch, id) = (props.dispatch.clone(), first.consultation_id.clone());

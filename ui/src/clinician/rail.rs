@@ -3,7 +3,10 @@
 use chatehr_contract::{Connection, Person, ProgramState, Role};
 use yew::prelude::*;
 
-use super::shell::{Dispatch, Step, View};
+use super::{
+    connection,
+    shell::{Dispatch, Step, View},
+};
 use crate::{
     icon::{Glyph, Icon},
     time, words,
@@ -120,13 +123,8 @@ pub fn rail(props: &RailProps) -> Html {
 
 fn standing(state: &ProgramState) -> Html {
     let today = time::local(time::now());
-    let (kind, word) = match &state.connection {
-        Connection::Connecting => ("connecting", "Connecting…".to_owned()),
-        Connection::Online { .. } => ("online", "Connected".to_owned()),
-        Connection::Offline { since, .. } => {
-            ("offline", format!("Offline since {}", time::local(*since).when(today)))
-        }
-    };
+    let kind = connection::kind(&state.connection);
+    let word = connection::title(&state.connection, |at| time::local(at).when(today));
     let step = state.synced_at.map(time::local).map(|at| {
         let at = if at.same_day(today) { at.clock_seconds() } else { at.when(today) };
         if kind == "online" { format!("In step at {at}") } else { format!("Last in step {at}") }
@@ -137,6 +135,9 @@ fn standing(state: &ProgramState) -> Html {
             <p class="connection" data-test="connection" data-kind={kind}>
                 <span class="dot" aria-hidden="true" /><span class="rail-word">{ word }</span>
             </p>
+            if matches!(state.connection, Connection::Offline { .. }) {
+                <p class="rail-word"><connection::Retry at={connection::retry_at(&state.connection)} /></p>
+            }
             if let Some(step) = step { <p class="rail-word">{ step }</p> }
             <p class={classes!("rail-word", (state.outbox_stuck > 0).then_some("needs"))} data-test="outbox">
                 { outbox }

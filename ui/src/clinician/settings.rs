@@ -7,6 +7,7 @@ use yew::prelude::*;
 
 use super::{
     ask::{Doing, use_doing},
+    data_card::DataCard,
     key_card::KeyCard,
     notice::ErrorNotice,
     pin_card::PinCard,
@@ -98,6 +99,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
             <KeyCard keys={props.state.keys} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
                 dispatch={props.dispatch.clone()} />
             <PinCard pin_set={props.state.pin_set} dispatch={props.dispatch.clone()} />
+            <DataCard connection={props.state.connection.clone()} />
             <section class="card">
                 <h2>{ "Appearance" }</h2>
                 <p class="hint">{ "For as long as this window is open." }</p>

@@ -58,6 +58,7 @@ fn a_sick_workstation_is_told_line_by_line_with_what_to_do() {
         display: Err("there is none in this session".to_owned()),
         web_view: Ok("2.50.1".to_owned()),
         notifications: Err("the desktop shows no notifications".to_owned()),
+        tray: Err("there is none in this session".to_owned()),
     });
     let (code, text) = told(&place, &["doctor"]);
     assert_eq!(code, 1);

@@ -5,9 +5,10 @@ use super::support::Place;
 #[test]
 fn the_help_of_every_command_is_a_promise() {
     let place = Place::empty();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["doctor"],
+        &["support-bundle"],
         &["audit"],
         &["audit", "verify"],
         &["audit", "export"],

@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod bundle;
 mod doctor;
 mod help;
 mod support;

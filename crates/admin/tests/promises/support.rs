@@ -67,6 +67,8 @@ impl Place {
             keyring: Keyring::new("chatehr-test-admin"),
             data_dir: Some(home.path().join("data")),
             server: Ok(Config::new("https://chatehr.example/v1")),
+            settings: "CHATEHR_API_URL  https://chatehr.example/v1".to_owned(),
+            home: Some(home.path().to_owned()),
             settings_file: Some("/etc/chatehr/settings.json".into()),
             user: Some("alice".to_owned()),
             name: "desk-7".to_owned(),
@@ -75,6 +77,7 @@ impl Place {
                 display: Ok("DISPLAY is :0".to_owned()),
                 web_view: Ok("2.50.1".to_owned()),
                 notifications: Ok(()),
+                tray: Ok(()),
             }),
         };
         Self { home, workstation, code: String::new() }

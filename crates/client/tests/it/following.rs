@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chatehr_client::{
-    ChangePage, ChangesError, Client, ClientError, Config, ConsultationQuery, Fetched, SignedIn,
+    ChangePage, ChangesError, Client, ClientError, Config, ConsultationQuery, Fetched, Gauges, SignedIn,
 };
 use chatehr_contract::{Change, Handoff, PersonId, Timestamp, Urgency};
 use serde_json::json;
@@ -159,7 +159,7 @@ async fn the_servers_clock_is_measured_against_this_workstations() {
     let clinic = Clinic::open().await;
     let now = Timestamp::from_millis(0);
     let mut config = Config::new(clinic.running.base_url());
-    config.clock = Some(Arc::new(move || now));
+    config.gauges = Gauges::new(Some(Arc::new(move || now)));
     let measuring = Client::new(config).unwrap();
     assert_eq!(measuring.skew(), None);
     measuring.health().await.unwrap();

@@ -52,7 +52,7 @@ impl Desk {
 
 impl Inner {
     fn moment(&self) -> Moment {
-        let at = self.now();
+        let at = self.server_now();
         Moment { at, ahead_of_utc: self.surroundings.clock.ahead_of_utc(at) }
     }
 
@@ -170,7 +170,7 @@ impl Inner {
         loop {
             let wake = self.watch().wake();
             let sleep = wake.map_or(LONGEST_SLEEP, |at| {
-                let left = at.millis().saturating_sub(self.now().millis()).max(0);
+                let left = at.millis().saturating_sub(self.server_now().millis()).max(0);
                 Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(LONGEST_SLEEP)
             });
             let _woken = time::timeout(sleep, self.alerts.notified()).await;

@@ -10,17 +10,16 @@ use std::{
     time::Duration,
 };
 
-use chatehr_client::{ClientError, StreamItem};
+use chatehr_client::{ClientError, EventStream, StreamItem};
 use chatehr_contract::{
-    ChangeNotice, Connection, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope,
+    ChangeNotice, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope, LoadingPart,
     PersonId, ServerEvent, Timestamp,
 };
 use chatehr_vault::{CacheChange, ListQuery};
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time;
 
-use super::{Inner, Open, upkeep};
-use crate::report;
+use super::{Inner, Open, loading, upkeep};
 
 /// Appointments are kept from so many days ago to so many days ahead.
 const APPOINTMENT_DAYS: i64 = 31;
@@ -34,7 +33,7 @@ const NEAR: Duration = Duration::from_secs(4);
 const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// How often it is looked whether the workstation has slept.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(2);
-/// Seconds between two such looks from which on it has: connections may have died meanwhile.
+/// Seconds between two such looks from which on it has, or its clock was set: connections may have died meanwhile.
 const SLEPT: i64 = 20;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -67,6 +66,7 @@ impl Inner {
         // Nothing else goes to a server that has not said that it is ChatEHR.
         let health = workstation.client.health().await?;
         self.learn_features(&health);
+        self.since.met(&health);
         if !health.has("events") {
             return self.poll(open, health.has("directory"), failures).await;
         }
@@ -95,7 +95,7 @@ impl Inner {
             match item {
                 StreamItem::Connected => {
                     if whole {
-                        self.synchronise(open, directory, None).await?;
+                        self.synchronise_and_listen(open, directory, &mut events, &mut ready).await?;
                         whole = false;
                     } else {
                         if changes {
@@ -136,33 +136,50 @@ impl Inner {
         }
     }
 
-    /// Ends when much more time has passed than was waited for.
-    async fn has_slept(&self) {
+    /// Fetches everything, and meanwhile takes in what changes of consultations: somebody whose heart hurts does not wait for
+    /// the names of a thousand others. The events stay in line, because their places are to be kept.
+    async fn synchronise_and_listen(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        events: &mut EventStream,
+        ready: &mut VecDeque<StreamItem>,
+    ) -> Result<(), ClientError> {
+        let mut everything = std::pin::pin!(self.synchronise(open, directory, None));
         loop {
-            let before = self.now();
-            time::sleep(LOOK_AT_CLOCK).await;
-            if self.now() > before.plus_seconds(SLEPT) {
-                return;
+            let item = tokio::select! {
+                biased;
+                done = &mut everything => return done,
+                item = events.next() => item,
+            };
+            let changed = match &item {
+                StreamItem::Event(ServerEvent {
+                    kind:
+                        EventKind::ConsultationChanged { consultation_id, .. }
+                        | EventKind::EscalationChanged { consultation_id, .. },
+                    ..
+                }) if self.first_load.is_listed() => Some(consultation_id.clone()),
+                StreamItem::SignedOut => return Err(ClientError::SignedOut),
+                _ => None,
+            };
+            ready.push_back(item);
+            if let Some(id) = changed {
+                self.refresh_consultation(open, &id, directory).await?;
             }
         }
     }
 
-    pub(super) fn set_online(&self) {
-        let since = match self.state().connection {
-            Connection::Online { since } => since,
-            _ => self.now(),
-        };
-        self.set_connection(Connection::Online { since });
-    }
-
-    fn set_offline(&self, error: &ClientError, wait: Duration) {
-        let now = self.now();
-        let since = match self.state().connection {
-            Connection::Offline { since, .. } => since,
-            _ => now,
-        };
-        let retry_at = Some(now.plus_seconds(i64::try_from(wait.as_secs()).unwrap_or(0)));
-        self.set_connection(Connection::Offline { since, retry_at, error: report::client(error) });
+    /// Ends when much more time has passed than was waited for, or less than none.
+    async fn has_slept(&self) {
+        loop {
+            let before = self.now();
+            time::sleep(LOOK_AT_CLOCK).await;
+            let now = self.now();
+            if now > before.plus_seconds(SLEPT) || before > now.plus_seconds(SLEPT) {
+                self.clock_was_set();
+                return;
+            }
+        }
     }
 
     /// Takes one event in.
@@ -304,7 +321,13 @@ impl Inner {
         directory: bool,
         last_event: Option<String>,
     ) -> Result<(), ClientError> {
-        let page = open.server.all_consultations().await?;
+        let telling = self.begin_telling(open).await;
+        self.load_first(open, directory, &telling).await?;
+        let come = |done, of: Option<u64>| {
+            let of = of.and_then(|of| usize::try_from(of).ok()).unwrap_or(done);
+            telling.come(LoadingPart::Consultations, done, of);
+        };
+        let page = open.server.all_consultations_telling(come).await?;
         let consultations = self.still_kept(open, page.rows).await;
         let mut changes = if page.skipped == 0 {
             vec![CacheChange::AllConsultations(consultations.clone())]
@@ -317,6 +340,11 @@ impl Inner {
             changes.push(CacheChange::Physicians(open.server.physicians().await?.rows));
         }
         self.store(open, changes).await;
+        telling.listed();
+        self.alert_gone_all_but(&consultations);
+        if !self.alerts_name_patients() {
+            self.alert_if_need_be(open, &consultations).await;
+        }
         self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
 
         if directory {
@@ -324,32 +352,20 @@ impl Inner {
             let to = self.now().plus_seconds(APPOINTMENT_DAYS * DAY);
             let appointments =
                 open.vault(move |vault| vault.appointments(from, to)).await.unwrap_or_default();
-            let people = consultations
-                .iter()
-                .map(|consultation| consultation.patient_id.clone())
-                .chain(appointments.into_iter().map(|appointment| appointment.patient_id))
-                .collect();
-            let patients = self.fetch_patients(open, people).await?;
-            self.store(open, patients).await;
-            self.tell(ChangeNotice { lists: true, appointments: true, ..ChangeNotice::default() });
+            let mut people = loading::in_order_of_need(&consultations);
+            people.extend(appointments.into_iter().map(|appointment| appointment.patient_id));
+            self.load_names(open, people, &telling).await?;
+        }
+        if self.alerts_name_patients() {
+            self.alert_if_need_be(open, &consultations).await;
         }
         let mine: Vec<_> = consultations
             .iter()
             .filter(|consultation| consultation.physician_id.as_ref() == Some(&open.person.id))
             .map(|consultation| consultation.id.clone())
             .collect();
-        let mut conversations = stream::iter(mine.clone())
-            .map(|id| {
-                let (inner, open) = (self.clone(), open.clone());
-                async move { inner.refresh_conversation(&open, &id).await }
-            })
-            .buffer_unordered(AT_ONCE);
-        while let Some(outcome) = conversations.next().await {
-            outcome?;
-        }
+        self.load_conversations(open, mine.clone(), &telling).await?;
         self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
-        self.alert_gone_all_but(&consultations);
-        self.alert_if_need_be(open, &consultations).await;
         self.tell_consultations(mine);
         Ok(())
     }

@@ -342,7 +342,7 @@ impl Desk {
 
 impl Desk {
     /// Writes down that it is about to be done, does it, and writes down if it failed.
-    async fn on_record<T>(
+    pub(super) async fn on_record<T>(
         &self,
         open: &Open,
         action: &'static str,

@@ -7,12 +7,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chatehr_client::{ClientError, SignedIn, StreamItem};
-use chatehr_contract::{Connection, Consultation, ConsultationId, EventKind};
+use chatehr_contract::{Consultation, ConsultationId, EventKind};
 use chatehr_vault::{OutboxRow, OutboxState};
 use tokio::time;
 
 use super::{Inner, Open, locking::LAST_WORDS, opening::person_of, sending::Course};
-use crate::{alert, report};
+use crate::alert;
 
 /// How often the outbox is looked at; sooner when it is woken.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ impl Inner {
                 Ok(()) => {}
                 Err(ClientError::SignedOut) => return self.end_session(),
                 Err(error) => {
-                    self.set_locked_offline(&error, RETRY);
+                    self.set_offline(&error, RETRY);
                     time::sleep(RETRY).await;
                 }
             }
@@ -120,7 +120,7 @@ impl Inner {
                 },
                 // What it was about is unknown.
                 StreamItem::Malformed => self.look_through(server).await?,
-                StreamItem::Disconnected { error, retry_in } => self.set_locked_offline(&error, retry_in),
+                StreamItem::Disconnected { error, retry_in } => self.set_offline(&error, retry_in),
                 StreamItem::SignedOut => return Err(ClientError::SignedOut),
             }
         }
@@ -157,15 +157,5 @@ impl Inner {
     fn count_urgent(&self) {
         let waiting = u32::try_from(self.watch().waiting()).unwrap_or(u32::MAX);
         self.on_lock_screen(|_, urgent, _| *urgent = waiting);
-    }
-
-    fn set_locked_offline(&self, error: &ClientError, wait: Duration) {
-        let now = self.now();
-        let since = match self.state().connection {
-            Connection::Offline { since, .. } => since,
-            _ => now,
-        };
-        let retry_at = Some(now.plus_seconds(i64::try_from(wait.as_secs()).unwrap_or(0)));
-        self.set_connection(Connection::Offline { since, retry_at, error: report::client(error) });
     }
 }

@@ -1,22 +1,27 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
-//! `opening` gets from nothing to an open desk, `keeping` keeps it in step with the server
+//! `opening` gets from nothing to an open desk, `loading` fetches what there is, `keeping` keeps it in step with the server
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
 //! outbox, `acting` does what a person decides, `asking` asks for the server's word where that needs it and `conflict` says who
 //! was first, `writing` takes words and lets them be changed, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
+//! `standing` says how things stand with the server, `clocks` how its clock and this one do, `figures` how the connection
+//! has been, `supporting` what is handed to who helps.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
 //! of it outlives the program.
 
 mod acting;
 mod alerting;
 mod asking;
+mod clocks;
 mod conflict;
 mod conversation;
+mod figures;
 mod following;
 mod keeping;
 mod kept_lock;
 mod keys;
+mod loading;
 mod locked;
 mod locking;
 mod opening;
@@ -24,16 +29,18 @@ mod polling;
 mod reading;
 mod record;
 mod sending;
+mod standing;
+mod supporting;
 mod upkeep;
 mod views;
 mod ways;
 mod writing;
 
-pub use self::opening::directory_name;
+pub use self::{opening::directory_name, supporting::HostReport};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
 
-use chatehr_client::{Client, SignedIn};
+use chatehr_client::{Client, Gauges, SignedIn};
 use chatehr_contract::{
     ChangeNotice, Connection, ConsultationId, ErrorCode, ErrorReport, Person, Policy, Session, Stage,
     Timestamp,
@@ -79,12 +86,22 @@ struct Inner {
     presence: Mutex<locking::Presence>,
     /// Opening, locking and ending come one after the other.
     turn: tokio::sync::Mutex<()>,
+    /// How far the server's clock is ahead.
+    ahead: clocks::Ahead,
+    /// What the figures begin with.
+    since: figures::Since,
+    /// The support bundle that was shown last.
+    bundle: Mutex<Option<String>>,
+    /// How far the first load has come.
+    first_load: loading::FirstLoad,
 }
 
 /// What the settings make of this machine.
 struct Workstation {
     settings: Settings,
     client: Client,
+    /// What all clients of this workstation have measured.
+    gauges: Gauges,
     keyring: Keyring,
     legacy_secret: Option<LegacySecret>,
 }
@@ -177,14 +194,16 @@ impl Open {
 impl Desk {
     /// A desk with nothing open yet; [`Desk::start`] opens it.
     pub fn new(settings: Result<Settings, SettingsError>, surroundings: Surroundings) -> Self {
-        let (workstation, stage) =
-            match settings.map_err(|error| error.to_string()).and_then(Workstation::new) {
-                Ok(workstation) => (Some(workstation), Stage::Starting),
-                Err(what) => {
-                    let error = ErrorReport::new(ErrorCode::BadConfiguration).with_detail(what);
-                    (None, Stage::Blocked { error, ways: Vec::new() })
-                }
-            };
+        let (workstation, stage) = match settings
+            .map_err(|error| error.to_string())
+            .and_then(|settings| Workstation::new(settings, &surroundings))
+        {
+            Ok(workstation) => (Some(workstation), Stage::Starting),
+            Err(what) => {
+                let error = ErrorReport::new(ErrorCode::BadConfiguration).with_detail(what);
+                (None, Stage::Blocked { error, ways: Vec::new() })
+            }
+        };
         let now = Now {
             stage,
             connection: Connection::Connecting,
@@ -209,23 +228,29 @@ impl Desk {
                 knows_repeats: AtomicBool::new(false),
                 presence: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
+                ahead: clocks::Ahead::default(),
+                since: figures::Since::default(),
+                bundle: Mutex::default(),
+                first_load: loading::FirstLoad::default(),
             }),
         }
     }
 }
 
 impl Workstation {
-    fn new(settings: Settings) -> Result<Self, String> {
-        let client = settings.client().map_err(|error| error.to_string())?;
+    fn new(settings: Settings, surroundings: &Surroundings) -> Result<Self, String> {
+        let clock = surroundings.clock.clone();
+        let gauges = Gauges::new(Some(Arc::new(move || clock.now())));
+        let client = settings.client(&gauges).map_err(|error| error.to_string())?;
         let legacy_secret = settings.legacy_secret.as_deref().map(LegacySecret::new);
         let keyring = Keyring::new(&settings.keyring_service);
-        Ok(Self { settings, client, keyring, legacy_secret })
+        Ok(Self { settings, client, gauges, keyring, legacy_secret })
     }
 
     /// A client that goes with what it is used for, and its connections with it: each keeps in its buffers what came and
     /// went over it last.
     fn client_of_its_own(&self) -> Client {
-        self.settings.client().unwrap_or_else(|_| self.client.clone())
+        self.settings.client(&self.gauges).unwrap_or_else(|_| self.client.clone())
     }
 }
 
@@ -271,20 +296,5 @@ impl Inner {
             _ => ErrorCode::SignedOut,
         };
         state.open.clone().ok_or_else(|| ErrorReport::new(absent))
-    }
-
-    fn is_online(&self) -> bool {
-        matches!(self.state().connection, Connection::Online { .. })
-    }
-
-    fn set_connection(&self, connection: Connection) {
-        {
-            let mut state = self.state();
-            if state.connection == connection {
-                return;
-            }
-            state.connection = connection;
-        }
-        self.tell_state();
     }
 }

@@ -113,9 +113,9 @@ impl Desk {
             (true, None, _) => self.inner.start().await,
             _ => {
                 if let Ok(open) = self.inner.open() {
-                    open.server.retry_now();
                     self.inner.put_right(&open, true).await;
                 }
+                self.inner.ask_server_now();
                 self.inner.try_again.notify_waiters();
                 self.inner.outbox.notify_one();
             }
@@ -178,6 +178,7 @@ pub(super) fn person_of(session: &Session) -> Person {
 impl Inner {
     async fn start(self: &Arc<Self>) {
         let Some(workstation) = &self.workstation else { return };
+        self.begin_counting();
         self.close(Stage::Starting);
         match workstation.remembered_session().await {
             Err(error) => {
@@ -418,9 +419,13 @@ impl Inner {
     /// The same, but for what is still to be told of urgent requests.
     pub(super) fn go_to(&self, stage: Stage) {
         let notifications = self.state().notifications.clone();
+        let connection = match &stage {
+            Stage::SignIn { .. } => Connection::SignedOut { since: self.now() },
+            _ => Connection::Connecting,
+        };
         self.replace(Now {
             stage,
-            connection: Connection::Connecting,
+            connection,
             notifications,
             integrity: None,
             open: None,
@@ -448,11 +453,12 @@ impl Inner {
         let asking = async move {
             loop {
                 let Some(workstation) = &inner.workstation else { return };
-                let (accounts, problem) = match workstation.offered_accounts().await {
+                let asked = workstation.offered_accounts().await;
+                let lost = asked.as_ref().err().cloned();
+                let (accounts, problem) = match asked {
                     Ok(accounts) => (accounts, None),
                     Err(error) => (Vec::new(), Some(report::client(&error))),
                 };
-                let done = problem.is_none();
                 {
                     let mut state = inner.state();
                     let Stage::SignIn { accounts: shown, error } = &mut state.stage else { return };
@@ -465,10 +471,12 @@ impl Inner {
                         *error = problem;
                     }
                 }
+                let Some(lost) = lost else {
+                    inner.set_signed_out();
+                    return inner.tell_state();
+                };
+                inner.set_offline(&lost, SIGN_IN_RETRY);
                 inner.tell_state();
-                if done {
-                    return;
-                }
                 let _woken = time::timeout(SIGN_IN_RETRY, inner.try_again.notified()).await;
             }
         };

@@ -175,6 +175,10 @@ impl Inner {
     }
 
     async fn server_has(&self, feature: &str) -> bool {
+        // It says so whenever a connection is made.
+        if let Some(has) = self.since.server_has(feature) {
+            return has;
+        }
         let Some(workstation) = &self.workstation else { return false };
         match workstation.client.health().await {
             Ok(health) => health.has(feature),

@@ -43,6 +43,8 @@ impl Desk {
                 locks_at: None,
                 session_ends_at: None,
                 pin_set: false,
+                clock: self.inner.clock_standing(),
+                loading: self.inner.first_load.loading(),
             };
             (program, state.open.clone())
         };

@@ -277,6 +277,59 @@ async fn after_every_trouble_all_that_was_written_arrives_once() {
     }
 }
 
+/// With a person's time-outs, and no other: the server's sign of life comes every 15 s, and two that fail make a dead
+/// connection. `cargo test --package chatehr-engine --test network -- --ignored --nocapture half_open`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes two minutes"]
+async fn a_half_open_connection_is_noticed_within_thirty_seconds_and_a_message_in_it_arrives_once() {
+    if !keyring_is_here() {
+        return;
+    }
+    // When in the server's rhythm it falls silent makes the difference.
+    let quiet = [1, 8, 14].map(Duration::from_secs);
+    let mut running = Vec::new();
+    for quiet in quiet {
+        let world = World::open_as_a_person().await;
+        running.push((quiet, tokio::spawn(falls_silent(world, quiet))));
+    }
+    for (quiet, silent) in running {
+        let (noticed, back, sent) = silent.await.unwrap();
+        println!(
+            "silent {quiet:?} after the last event: noticed after {:.1} s, back {:.1} s after the network, the message {:.1} s after it",
+            noticed.as_secs_f64(),
+            back.as_secs_f64(),
+            sent.as_secs_f64()
+        );
+        assert!(noticed <= Duration::from_secs(31), "{noticed:?}");
+        assert!(back <= Duration::from_secs(15), "{back:?}");
+        assert!(sent <= Duration::from_secs(35), "{sent:?}");
+    }
+}
+
+/// So long after an event everything that stands falls silent, with a message under way. How long it is until that is
+/// said, and from the network's return until the desk is in step and the message is there.
+async fn falls_silent(world: World, quiet: Duration) -> (Duration, Duration, Duration) {
+    let id = world.mine().await;
+    world.write(&id, "before").await;
+    world.until_sent(&id, &["before".to_owned()], "before").await;
+    sleep(quiet).await;
+    world.network.set_link(Link::BlackHole);
+    let began = Instant::now();
+    world.write(&id, "during").await;
+    while matches!(world.bench.desk.state().await.connection, Connection::Online { .. }) {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody noticed");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let noticed = began.elapsed();
+    sleep(Duration::from_secs(2)).await;
+    world.network.heal();
+    let healed = Instant::now();
+    world.bench.until_online().await;
+    let back = healed.elapsed();
+    world.until_sent(&id, &["before".to_owned(), "during".to_owned()], "half-open").await;
+    (noticed, back, healed.elapsed())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_the_server_has_ended_keeps_what_waits_for_the_next_one() {
     if !keyring_is_here() {

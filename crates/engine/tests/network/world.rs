@@ -25,11 +25,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn open() -> Self {
+        Self::with(patience()).await
+    }
+
+    /// One that waits as long as a person's does.
+    pub(crate) async fn open_as_a_person() -> Self {
+        Self::with(Duration::from_secs(30)).await
+    }
+
+    async fn with(patience: Duration) -> Self {
         let clinic = Clinic::patient().await;
         let network = Network::to(clinic.address, 1).await.unwrap();
         let data = TempDir::new().unwrap();
         let mut settings = settings(&url(network.address()), data.path());
-        settings.timeout = patience();
+        settings.timeout = patience;
         let clock = SetClock::default();
         let bench = Bench::eager(settings.clone(), &clock);
         bench.desk.start().await;

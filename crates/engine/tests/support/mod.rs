@@ -207,7 +207,10 @@ impl Bench {
     }
 
     pub async fn until_online(&self) {
-        self.until("online", |state| matches!(state.connection, Connection::Online { .. })).await;
+        let in_step = |state: &ProgramState| {
+            matches!(state.connection, Connection::Online { .. }) && state.loading.is_none()
+        };
+        self.until("online, with all that there is", in_step).await;
     }
 
     pub async fn until_offline(&self) {
