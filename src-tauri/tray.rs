@@ -278,6 +278,8 @@ mod tests {
             pin_set: false,
             clock: chatehr_contract::ClockStanding::default(),
             loading: None,
+            glass: None,
+            may_export: false,
         }
     }
 
@@ -289,6 +291,7 @@ mod tests {
             name: name.clone(),
             role: Role::Physician,
             specialties: vec![SpecialtyCode::Cardiology],
+            delegates_for: None,
         };
         let since = Timestamp::from_millis(0);
         let lost = Connection::Offline {

@@ -1,12 +1,12 @@
 //! The clinician's commands, each a line to the desk. The table in the contract says which there are.
 
 use chatehr_contract::{
-    AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, ColleaguesOf,
-    CompleteConsultation, ConsultationList, ConsultationPage, ConsultationRef, ConsultationView,
-    Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport, Figures,
-    HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef, Physician,
-    ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft, SaveSupportBundle,
-    SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin, command::clinician,
+    AddNote, AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, BreakGlass,
+    BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList, ConsultationPage, ConsultationRef,
+    ConsultationView, Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport,
+    Figures, HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef,
+    Physician, ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft,
+    SaveSupportBundle, SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -214,6 +214,22 @@ async fn support_bundle(desk: &Desk, (): ()) -> Answer<SupportPreview> {
 
 async fn save_support_bundle(desk: &Desk, request: SaveSupportBundle) -> Answer<()> {
     desk.save_support_bundle(request).await
+}
+
+async fn add_note(desk: &Desk, request: AddNote) -> Answer<()> {
+    desk.add_note(&request).await
+}
+
+async fn break_glass(desk: &Desk, request: BreakGlass) -> Answer<()> {
+    desk.break_glass(request).await
+}
+
+async fn close_glass(desk: &Desk, (): ()) -> Answer<()> {
+    desk.close_glass().await
+}
+
+async fn broken_glass(desk: &Desk, (): ()) -> Answer<Vec<BrokenGlass>> {
+    desk.broken_glass().await
 }
 
 async fn test_alert(desk: &Desk, (): ()) -> Answer<()> {

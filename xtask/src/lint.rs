@@ -1,11 +1,11 @@
 //! `cargo xtask lint`: what a reviewer should not have to say.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use chatehr_journey::Failure;
 
 use crate::{
-    Outcome, front_end, packages,
+    Outcome, compliance, front_end, packages,
     step::{ask, cargo, root, step, succeed, target},
     tools,
 };
@@ -69,16 +69,20 @@ fn own() -> Outcome<()> {
     let files = ask("git", &["ls-files", "--cached", "--others", "--exclude-standard"])
         .ok_or_else(|| Failure::new("git does not list this repository's files"))?;
     let mut broken = Vec::new();
+    let mut tests = BTreeSet::new();
     for name in
         files.lines().filter(|name| name.ends_with(".rs") || name.ends_with(".js") || name.ends_with(".html"))
     {
         let Ok(text) = fs::read_to_string(root().join(name)) else { continue };
         broken.extend(second_door(name, &text));
+        tests.extend(compliance::tests_in(&text).map(str::to_owned));
         let lines = text.lines().count();
         if lines > LONGEST {
             eprintln!("    warning: {name} has {lines} lines; a file over {LONGEST} should be two");
         }
     }
+    let page = fs::read_to_string(root().join(compliance::PAGE)).unwrap_or_default();
+    broken.extend(compliance::missing(&page, &tests));
     if broken.is_empty() { Ok(()) } else { Err(Failure::new(broken.join("\n"))) }
 }
 

@@ -20,6 +20,7 @@
 )]
 
 mod bench;
+mod compliance;
 mod contract_check;
 mod faults;
 mod front_end;

@@ -15,6 +15,7 @@ const GUIDE: &str = "
 
     482913   Dr Amara Okafor, physician
     615208   Dr Lindqvist, physician
+    537064   Abena Mensah, nurse, acts for Dr Okafor
     205117   Marta Szymańska, patient: only at the kiosk
     918364   the administrator
 

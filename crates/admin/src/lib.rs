@@ -24,6 +24,7 @@ mod doctor;
 mod entry;
 mod fault;
 mod files;
+mod right;
 mod support;
 mod terminal;
 mod vault;

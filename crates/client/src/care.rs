@@ -7,7 +7,7 @@
 
 use chatehr_contract::{
     Consultation, ConsultationId, ConsultationUpdate, Decline, Escalation, Handoff, KioskCode, MessageId,
-    NewKioskCode, ReadUpTo, Receipt,
+    NewKioskCode, NewNote, ReadUpTo, Receipt,
 };
 use reqwest::{Method, RequestBuilder, header::IF_MATCH};
 use serde::Serialize;
@@ -59,6 +59,19 @@ impl SignedIn {
         idempotency_key: &str,
     ) -> Result<Consultation, ClientError> {
         self.act(id, "acknowledge", None::<&()>, None, idempotency_key).await
+    }
+
+    /// Leaves a note for colleagues (feature `notes`).
+    ///
+    /// # Errors
+    /// [`ClientError::Conflict`] at a closed consultation; see [`ClientError`].
+    pub async fn add_note(
+        &self,
+        id: &ConsultationId,
+        note: &NewNote,
+        idempotency_key: &str,
+    ) -> Result<Consultation, ClientError> {
+        self.act(id, "notes", Some(note), None, idempotency_key).await
     }
 
     /// Gives a consultation to a colleague, who is in charge at once, or to a specialty's pool; with the version that

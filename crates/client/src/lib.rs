@@ -27,6 +27,7 @@ mod events;
 mod exchange;
 mod fetched;
 mod gauges;
+mod glass;
 mod page;
 mod policy;
 mod refusal;

@@ -257,9 +257,17 @@ impl SignedIn {
 
     /// A request with this person's token. The envelopes are opened here, so the server must not.
     pub(crate) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
+        Ok(self.request_opened(method, segments)?.header("accept-envelope", "3"))
+    }
+
+    /// The same for what the server is to open.
+    pub(crate) fn request_opened(
+        &self,
+        method: Method,
+        segments: &[&str],
+    ) -> Result<RequestBuilder, ClientError> {
         let token = self.token.clone().ok_or(ClientError::SignedOut)?;
-        let request = self.client.request(method, segments)?;
-        Ok(request.header(AUTHORIZATION, token).header("accept-envelope", "3"))
+        Ok(self.client.request(method, segments)?.header(AUTHORIZATION, token))
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {

@@ -134,6 +134,14 @@ macro_rules! clinician_commands {
             support_bundle => SupportBundle(()) -> $crate::SupportPreview;
             /// Save it as it was shown.
             save_support_bundle => SaveSupportBundle($crate::SaveSupportBundle) -> ();
+            /// Leave a note for colleagues. Needs the server's word.
+            add_note => AddNote($crate::AddNote) -> ();
+            /// Open somebody else's record in an emergency, with a reason and for a limited time.
+            break_glass => BreakGlass($crate::BreakGlass) -> ();
+            /// Close it before its time.
+            close_glass => CloseGlass(()) -> ();
+            /// Who has opened what in an emergency; for administrators.
+            broken_glass => BrokenGlass(()) -> Vec<$crate::BrokenGlass>;
             /// Show a test notification; an error says that the desktop showed none.
             test_alert => TestAlert(()) -> ();
         }

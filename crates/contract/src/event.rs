@@ -54,6 +54,14 @@ pub enum EventKind {
         /// Which.
         appointment_id: AppointmentId,
     },
+    /// Somebody has opened a record that is not theirs, in an emergency. Told to administrators alone.
+    #[serde(rename = "break_glass.opened")]
+    GlassBroken {
+        /// Which.
+        consultation_id: ConsultationId,
+        /// Who.
+        person_id: PersonId,
+    },
     /// The server cannot replay from where the listener was: start again from nothing.
     #[serde(rename = "reset")]
     Reset,

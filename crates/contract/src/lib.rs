@@ -7,6 +7,7 @@
 
 pub mod access;
 mod alert_policy;
+mod break_glass;
 pub mod command;
 mod error;
 mod event;
@@ -26,6 +27,9 @@ mod word;
 
 pub use alert_policy::{
     AlertPolicy, AlertPrivacy, AlertRule, AlertRules, Alerting, QuietHours, WrittenAlertRule,
+};
+pub use break_glass::{
+    BreakGlass, BrokenGlass, MAX_GLASS_MINUTES, MIN_REASON_CHARS, NewBreakGlass, OpenGlass, is_reason,
 };
 pub use error::{ErrorCode, ErrorReport};
 pub use event::{EventKind, ServerEvent};
@@ -52,7 +56,8 @@ pub use record::{
 };
 pub use request::{
     ConsultationUpdate, Decline, InvalidField, MAX_DESCRIPTION_CHARS, MAX_ID_CHARS, MAX_MESSAGE_CHARS,
-    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_REASON_CHARS, NewConsultation, NewMessage, check_id,
+    MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_NOTE_CHARS, MAX_REASON_CHARS, NewConsultation, NewMessage,
+    NewNote, check_id,
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use view::*;

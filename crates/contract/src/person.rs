@@ -141,6 +141,9 @@ pub struct Account {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]
     pub specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegates_for: Option<PersonId>,
 }
 
 impl fmt::Debug for Account {
@@ -168,6 +171,9 @@ pub struct Session {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]
     pub specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegates_for: Option<PersonId>,
 }
 
 impl fmt::Debug for Session {

@@ -25,6 +25,8 @@ pub struct Policy {
     pub keep_records_days: u32,
     /// Days that an audit entry is kept: 45 CFR 164.316(b)(2)(i) asks for six years.
     pub keep_audit_days: u32,
+    /// Minutes that a record stays open which somebody opens in an emergency.
+    pub break_glass_minutes: u32,
     /// Who may print: roles.
     pub may_print: Vec<String>,
     /// Who may export: roles.
@@ -42,6 +44,7 @@ impl Default for Policy {
             session_hours: 12,
             keep_records_days: 90,
             keep_audit_days: 2555,
+            break_glass_minutes: 30,
             may_print: vec!["physician".to_owned()],
             may_export: vec!["admin".to_owned()],
             alerts: Value::Object(Map::new()),
@@ -71,6 +74,7 @@ impl Policy {
             ("sharedLockAfterSeconds", policy.shared_lock_after_seconds, 30, 3600),
             ("sessionHours", policy.session_hours, 1, 24),
             ("keepRecordsDays", policy.keep_records_days, 1, 3650),
+            ("breakGlassMinutes", policy.break_glass_minutes, 1, crate::MAX_GLASS_MINUTES),
             ("keepAuditDays", policy.keep_audit_days, 2190, 36_500),
         ];
         match bounds.iter().find(|(_, value, least, most)| !(least..=most).contains(&value)) {

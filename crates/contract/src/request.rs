@@ -187,6 +187,36 @@ impl fmt::Debug for Decline {
     }
 }
 
+/// The longest note, in characters.
+pub const MAX_NOTE_CHARS: usize = 2000;
+
+/// POST /consultations/:id/notes: words for colleagues, which the patient does not read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewNote {
+    /// 1 to 2,000 characters after trimming.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 2000, pattern = r"^[^\x00]*[^\s\x00-\x1f\x7f-\x9f][^\x00]*$")
+    )]
+    pub text: String,
+}
+
+impl NewNote {
+    /// Every field that cannot be accepted; empty when the request is sound.
+    pub fn problems(&self) -> Vec<InvalidField> {
+        let mut problems = Vec::new();
+        check_text(&mut problems, "text", &self.text, MAX_NOTE_CHARS);
+        problems
+    }
+}
+
+impl fmt::Debug for NewNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewNote(…)")
+    }
+}
+
 /// POST /messages. The sender is the token's person, whatever a body says.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

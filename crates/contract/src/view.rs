@@ -7,9 +7,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppointmentId, AppointmentStatus, ConsultationId, ConsultationStatus, EnvelopeId, ErrorReport,
-    HistoryEntry, KeyStanding, MessageId, MessageKind, Patient, PersonId, PersonName, Role, SpecialtyCode,
-    Timestamp, Urgency, WayIn,
+    AppointmentId, AppointmentStatus, Consultation, ConsultationId, ConsultationStatus, EnvelopeId,
+    ErrorReport, HistoryEntry, KeyStanding, MessageId, MessageKind, Patient, PersonId, PersonName, Role,
+    SpecialtyCode, Timestamp, Urgency, WayIn,
+    access::{self, Relation},
+    break_glass::OpenGlass,
 };
 
 /// Everything the window needs before it can choose a screen. Asked once at start, and again at each notice.
@@ -53,6 +55,12 @@ pub struct ProgramState {
     /// How far the first load has come; none when there is none.
     #[serde(default)]
     pub loading: Option<Loading>,
+    /// The record that is open in an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glass: Option<OpenGlass>,
+    /// Whether the clinic's policy lets this person export.
+    #[serde(default)]
+    pub may_export: bool,
 }
 
 /// Which screen the program is at.
@@ -108,6 +116,33 @@ pub struct Person {
     pub role: Role,
     /// A physician's.
     pub specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegates_for: Option<PersonId>,
+}
+
+impl Person {
+    /// In whose place records are seen: a physician's own, a nurse's physician's. Nobody's for other roles.
+    pub const fn stands_for(&self) -> Option<&PersonId> {
+        match self.role {
+            Role::Physician => Some(&self.id),
+            Role::Nurse => self.delegates_for.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How this person stands to a consultation.
+    pub fn relation_to(&self, consultation: &Consultation) -> Relation {
+        let Some(physician) = self.stands_for() else { return Relation::Other };
+        let in_charge = consultation.physician_id.as_ref() == Some(physician);
+        let waits = consultation.status == ConsultationStatus::Pending && consultation.physician_id.is_none();
+        match (in_charge, &self.role) {
+            (true, Role::Nurse) => Relation::Delegated,
+            (true, _) => Relation::Assigned,
+            (false, _) if waits && self.specialties.contains(&consultation.specialty) => Relation::Pool,
+            _ => Relation::Other,
+        }
+    }
 }
 
 impl fmt::Debug for Person {
@@ -340,8 +375,17 @@ pub struct ConsultationView {
     /// What the server was asked and nobody knows whether it has done.
     #[serde(default)]
     pub unsure: Option<Action>,
-    /// Whether this person may write to the patient, and if not why not.
+    /// What the record's state would allow and the access table does not give to this person.
+    #[serde(default)]
+    pub refused: Vec<RefusedAction>,
+    /// Whether this person may write to the patient.
     pub may_write: bool,
+    /// Whether they may leave a note for who may.
+    #[serde(default)]
+    pub may_note: bool,
+    /// Why they may not, where it is not for the record's state.
+    #[serde(default)]
+    pub may_not_write: Option<String>,
     /// The patient's appointments with this person, soonest first.
     pub appointments: Vec<AppointmentRow>,
     /// The patient's other consultations that this person may see, latest first.
@@ -453,6 +497,29 @@ impl fmt::Debug for CompleteConsultation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompleteConsultation").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+impl Action {
+    /// Its row in the access table.
+    pub const fn row(self) -> access::Action {
+        match self {
+            Self::Accept => access::Action::ConsultationAccept,
+            Self::Decline => access::Action::ConsultationDecline,
+            Self::Acknowledge => access::Action::ConsultationAcknowledge,
+            Self::Start => access::Action::ConsultationStart,
+            Self::Complete => access::Action::ConsultationComplete,
+            Self::HandOff => access::Action::ConsultationHandoff,
+        }
+    }
+}
+
+/// What the access table refuses, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAction {
+    /// What.
+    pub action: Action,
+    /// Why, in a sentence for a clinician.
+    pub why: String,
 }
 
 /// Decline one, with a reason of 1 to 500 characters.
@@ -590,6 +657,21 @@ impl fmt::Debug for SendMessage {
     }
 }
 
+/// Leave a note for colleagues.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddNote {
+    /// At which consultation.
+    pub id: ConsultationId,
+    /// 1 to 2,000 characters.
+    pub text: String,
+}
+
+impl fmt::Debug for AddNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddNote").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// Keep what is being typed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -721,6 +803,8 @@ pub struct ChangeNotice {
     pub sound: bool,
     /// Nobody has answered for too long: the window comes to the front.
     pub front: bool,
+    /// Somebody has opened a record in an emergency; told to administrators.
+    pub glass_broken: bool,
 }
 
 /// What an alert says: no patient's data.

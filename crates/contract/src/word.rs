@@ -142,6 +142,8 @@ words!(
         Patient = "patient",
         /// Answers them. An identity provider may call it `provider`.
         Physician = "physician" | "provider",
+        /// Acts for one physician: sees, triages, drafts.
+        Nurse = "nurse",
         /// Looks after the records, without reading messages.
         Admin = "admin",
     }

@@ -29,7 +29,7 @@ mod surroundings;
 mod unseal;
 
 pub use alert::{Alert, Claim, Effect, Moment, Notification, Occasion, Watch};
-pub use desk::{Desk, HostReport, directory_name};
+pub use desk::{Desk, HostReport, directory_name, kept_policy};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};
 pub use surroundings::{

@@ -29,7 +29,10 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        Self { clinic: Clinic::open().await, data: TempDir::new().unwrap() }
+        // A clinic that lets its physicians export.
+        let roles = vec!["physician".to_owned(), "admin".to_owned()];
+        let policy = Policy { may_export: roles, ..Policy::default() };
+        Self { clinic: Clinic::with_policy(policy).await, data: TempDir::new().unwrap() }
     }
 
     fn settings(&self) -> Settings {
@@ -330,6 +333,7 @@ async fn a_backup_is_one_file_that_the_keyring_alone_is_not_enough_for() {
     }
     let place = Place::new().await;
     let bench = place.signed_in().await;
+    bench.until("the policy is known", |state| state.may_export).await;
     let suggested = bench.desk.key_slots().await.unwrap().backup_path;
     assert!(suggested.starts_with(place.data.path().to_str().unwrap()), "{suggested}");
     let ask = |path: &str| bench.desk.back_up_records(BackUp { path: path.to_owned(), with_cache: true });

@@ -98,7 +98,7 @@ async fn a_server_that_is_down_at_start_is_said_and_found_when_it_comes() {
     let offers = |state: &ProgramState| match &state.stage {
         Stage::SignIn { accounts, error } => {
             !accounts.is_empty()
-                && accounts.iter().all(|account| account.role == Role::Physician)
+                && accounts.iter().all(|account| account.role != Role::Patient)
                 && error.is_none()
         }
         _ => false,

@@ -104,6 +104,7 @@ fn person(identity: Identity) -> Person {
         id: identity.person,
         role: identity.role,
         specialties: identity.specialties,
+        delegates_for: identity.delegates_for,
         session: identity.session,
         via: None,
     }

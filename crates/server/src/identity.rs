@@ -1,7 +1,8 @@
 //! Who asks: a machine with the API key, or a person with a session token. Nothing in a body or query adds to it.
 
-use chatehr_contract::{PersonId, Role, SpecialtyCode, access::Party};
+use chatehr_contract::{PersonId, Role, SpecialtyCode, Timestamp, access::Party};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Hours that a session lasts.
@@ -14,12 +15,37 @@ pub(crate) struct Person {
     pub(crate) role: Role,
     #[serde(default)]
     pub(crate) specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts.
+    #[serde(default, rename = "delegatesFor", skip_serializing_if = "Option::is_none")]
+    pub(crate) delegates_for: Option<PersonId>,
     /// The session's name in the audit log; never the token.
     #[serde(default)]
     pub(crate) session: Option<String>,
     /// The gateway that vouches for them, where one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) via: Option<String>,
+}
+
+impl Person {
+    /// In whose place records are seen: a physician's own, a nurse's physician's. Nobody's for other roles.
+    pub(crate) const fn stands_for(&self) -> Option<&PersonId> {
+        match self.role {
+            Role::Physician => Some(&self.id),
+            Role::Nurse => self.delegates_for.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// As GET /session tells it.
+    pub(crate) fn told(&self, ends: Option<Timestamp>) -> Value {
+        let mut told = json!({
+            "id": self.id, "role": self.role, "specialties": self.specialties, "expiresAt": ends,
+        });
+        if let (Some(physician), Value::Object(fields)) = (&self.delegates_for, &mut told) {
+            fields.insert("delegatesFor".to_owned(), json!(physician));
+        }
+        told
+    }
 }
 
 /// Who makes a request.
@@ -52,6 +78,11 @@ impl Actor {
     /// The person, if a physician.
     pub(crate) fn physician(&self) -> Option<&Person> {
         self.person().filter(|person| person.role == Role::Physician)
+    }
+
+    /// In whose place records are seen, if in a physician's.
+    pub(crate) fn stands_for(&self) -> Option<&PersonId> {
+        self.person().and_then(Person::stands_for)
     }
 
     /// The person, if a patient.

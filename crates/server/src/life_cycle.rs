@@ -171,14 +171,14 @@ pub(crate) fn decline(
     Ok(Some(after))
 }
 
-/// A physician has seen it, and says so. `None` when they had said so before and nothing changes.
+/// A physician, or a nurse who acts for one, has seen it and says so. `None` when they had said so before and nothing changes.
 pub(crate) fn acknowledge(
     before: &Consultation,
     me: &Person,
     callable: Callable<'_>,
     now: Timestamp,
 ) -> Result<Option<Consultation>, Refusal> {
-    let mine = before.physician_id.as_ref() == Some(&me.id);
+    let mine = before.physician_id.is_some() && before.physician_id.as_ref() == me.stands_for();
     if mine && before.status.is_open() {
         return Ok(None);
     }
@@ -210,6 +210,30 @@ pub(crate) fn acknowledge(
         note: None,
     });
     Ok(Some(after))
+}
+
+/// Words for colleagues, while somebody still has to do something.
+pub(crate) fn note(
+    before: &Consultation,
+    text: &str,
+    me: &Person,
+    now: Timestamp,
+) -> Result<Consultation, Refusal> {
+    if !before.status.is_open() {
+        return Err(Refusal::Conflict("The consultation is closed; its history takes no more notes."));
+    }
+    may_go_on(before)?;
+    may_add(before, Some(text), "text")?;
+    let mut after = changed(before, now);
+    after.history.push(HistoryEntry {
+        at: now,
+        actor_id: Some(me.id.clone()),
+        action: "note".to_owned(),
+        from: None,
+        to: None,
+        note: Some(text.to_owned()),
+    });
+    Ok(after)
 }
 
 /// Whoever has it gives it to a colleague, who is then in charge, or back to a specialty's pool.
@@ -290,7 +314,7 @@ pub(crate) fn for_the_patient(mut record: Consultation) -> Consultation {
         }
     }
     for entry in &mut record.history {
-        if matches!(entry.action.as_str(), "declined" | "handed_off" | "escalated") {
+        if matches!(entry.action.as_str(), "declined" | "handed_off" | "escalated" | "note") {
             entry.note = None;
         }
     }

@@ -62,6 +62,7 @@ async fn file(embedded: &Embedded, sources: &Sources, n: u32) -> Result<(), Prob
     let patient = Actor::Person(Person {
         id: arrival.patient_id.clone(),
         role: Role::Patient,
+        delegates_for: None,
         specialties: Vec::new(),
         session: None,
         via: None,

@@ -3,8 +3,9 @@
 
 use chatehr_contract::{
     AppointmentId, AppointmentResponse, AvailabilityUpdate, ConsultationId, ConsultationStatus,
-    ConsultationUpdate, Decline, Handoff, MessageId, NewAnchor, NewConsultation, NewKioskCode,
-    NewKioskSession, NewMessage, PersonId, ReadUpTo, SpecialtyCode, Timestamp, Urgency, access::Action,
+    ConsultationUpdate, Decline, Handoff, MessageId, NewAnchor, NewBreakGlass, NewConsultation, NewKioskCode,
+    NewKioskSession, NewMessage, NewNote, PersonId, ReadUpTo, SpecialtyCode, Timestamp, Urgency,
+    access::Action,
 };
 use serde::Serialize;
 
@@ -55,6 +56,10 @@ pub(crate) enum Op {
     Acknowledge(ConsultationId),
     Decline(ConsultationId, Decline),
     HandOff(ConsultationId, Handoff),
+    AddNote(ConsultationId, NewNote),
+    BreakGlass(ConsultationId, NewBreakGlass),
+    CloseGlass(ConsultationId),
+    ListGlass,
     ListAppointments(AppointmentFilter),
     CreateAppointment(NewAppointment),
     UpdateAppointment(AppointmentId, AppointmentUpdate),
@@ -93,6 +98,10 @@ impl Op {
             Self::Acknowledge(_) => Action::ConsultationAcknowledge,
             Self::Decline(..) => Action::ConsultationDecline,
             Self::HandOff(..) => Action::ConsultationHandoff,
+            Self::AddNote(..) => Action::ConsultationNote,
+            Self::BreakGlass(..) => Action::BreakGlass,
+            Self::CloseGlass(_) => Action::GlassClose,
+            Self::ListGlass => Action::GlassList,
             Self::ListAppointments(_) => Action::AppointmentList,
             Self::CreateAppointment(_) => Action::AppointmentCreate,
             Self::UpdateAppointment(..) => Action::AppointmentUpdate,
@@ -129,6 +138,9 @@ impl Op {
             | Self::Acknowledge(id)
             | Self::Decline(id, _)
             | Self::HandOff(id, _)
+            | Self::AddNote(id, _)
+            | Self::BreakGlass(id, _)
+            | Self::CloseGlass(id)
             | Self::MarkRead(id, _)
             | Self::ReadKey(id)
             | Self::CreateAttachment(id, _) => one(id.as_str()),
@@ -163,6 +175,7 @@ impl Op {
             self,
             Self::ListConsultations(_)
                 | Self::ReadConsultation(_)
+                | Self::ListGlass
                 | Self::ListAppointments(_)
                 | Self::ListMessages(_)
                 | Self::ReadKey(_)

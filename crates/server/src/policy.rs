@@ -32,6 +32,11 @@ impl SignedPolicy {
         &self.key
     }
 
+    /// Minutes that a record stays open in an emergency.
+    pub(crate) const fn break_glass_minutes(&self) -> u32 {
+        self.wire.policy.break_glass_minutes
+    }
+
     /// Days that an audit entry is kept.
     pub(crate) const fn keep_audit_days(&self) -> u32 {
         self.wire.policy.keep_audit_days

@@ -45,6 +45,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("CHATEHR_OIDC_PERSON_CLAIM", "claim with a person's id", "sub"),
     ("CHATEHR_OIDC_ROLE_CLAIM", "claim with the role, such as realm_access.roles", "roles"),
     ("CHATEHR_OIDC_PATIENT_CLAIM", "claim with a patient's id", "patient_id"),
+    ("CHATEHR_OIDC_DELEGATES_CLAIM", "claim with the physician for whom a nurse acts", "delegates_for"),
     ("CHATEHR_OIDC_SPECIALTIES_CLAIM", "claim with a physician's specialties", "specialties"),
     ("CHATEHR_TLS_CERT", "PEM file of the certificate chain; read again when it changes", "plain HTTP"),
     ("CHATEHR_TLS_KEY", "PEM file of its key", ""),
@@ -288,6 +289,7 @@ impl Settings {
             ("CHATEHR_OIDC_ROLE_CLAIM", &mut claims.role),
             ("CHATEHR_OIDC_PATIENT_CLAIM", &mut claims.patient),
             ("CHATEHR_OIDC_SPECIALTIES_CLAIM", &mut claims.specialties),
+            ("CHATEHR_OIDC_DELEGATES_CLAIM", &mut claims.delegates_for),
         ] {
             if let Some(value) = self.values.remove(name) {
                 *claim = value;

@@ -4,7 +4,7 @@ use chatehr_contract::{PersonId, Timestamp};
 
 use crate::{
     identity::Actor,
-    op::Outcome,
+    op::{Op, Outcome},
     problem::Problem,
     provider::{Call, Trace},
 };
@@ -69,6 +69,9 @@ impl Note {
         note.objects = call.op.objects();
         note.patient = call.op.patient();
         note.reason.clone_from(&call.reason);
+        if let Op::BreakGlass(_, new) = &call.op {
+            note.reason = Some(new.reason.trim().to_owned());
+        }
         match result {
             Ok(outcome) => {
                 note.objects.extend(outcome.made.clone());

@@ -35,24 +35,23 @@ impl Condition {
 
 /// How who asks stands to a consultation.
 pub(crate) fn relation(actor: &Actor, consultation: &Consultation) -> Relation {
-    if takes_part(actor, consultation) {
-        Relation::Own
-    } else if actor
-        .physician()
-        .is_some_and(|me| pool(consultation).is_some_and(|pool| me.specialties.contains(pool)))
-    {
-        Relation::Pool
-    } else {
-        Relation::Other
+    if actor.patient().is_some_and(|person| person.id == consultation.patient_id) {
+        return Relation::Own;
     }
+    let Some(physician) = actor.stands_for() else { return Relation::Other };
+    if consultation.physician_id.as_ref() == Some(physician) {
+        return actor.party().closest();
+    }
+    let pools = actor.person().map(|me| me.specialties.as_slice()).unwrap_or_default();
+    if pool(consultation).is_some_and(|pool| pools.contains(pool)) { Relation::Pool } else { Relation::Other }
 }
 
 /// How who asks stands to an appointment.
 pub(crate) fn appointment_relation(actor: &Actor, appointment: &StoredAppointment) -> Relation {
     let record = &appointment.record;
     let mine = actor.patient().is_some_and(|person| person.id == record.patient_id)
-        || actor.physician().is_some_and(|person| person.id == record.physician_id);
-    if mine { Relation::Own } else { Relation::Other }
+        || actor.stands_for() == Some(&record.physician_id);
+    if mine { actor.party().closest() } else { Relation::Other }
 }
 
 /// Whether the record may be seen.
@@ -79,10 +78,11 @@ pub(crate) fn consultations_seen_by(actor: &Actor) -> Vec<Part> {
     match role {
         Role::Admin => vec![Part::All],
         Role::Patient => vec![Part::OfPatient(id.clone())],
-        Role::Physician => {
+        Role::Physician | Role::Nurse => {
+            let Some(physician) = actor.stands_for() else { return Vec::new() };
             let pools: BTreeSet<&SpecialtyCode> = specialties.iter().collect();
             let pools = pools.into_iter().cloned().map(Part::Pool);
-            std::iter::once(Part::OfPhysician(id.clone())).chain(pools).collect()
+            std::iter::once(Part::OfPhysician(physician.clone())).chain(pools).collect()
         }
         Role::Other(_) => Vec::new(),
     }
@@ -107,16 +107,29 @@ pub(crate) fn patients_seen_by(actor: &Actor) -> Condition {
 
 fn condition(actor: &Actor, patient: &'static str, physician: &'static str) -> Condition {
     let Actor::Person(Person { id, role, specialties, .. }) = actor else {
-        return Condition { sql: "1", me: String::new(), pools: "[]".to_owned() };
+        return everybody();
     };
-    let sql = match role {
-        Role::Admin => "1",
-        Role::Patient => patient,
-        Role::Physician => physician,
-        Role::Other(_) => "0",
+    let (sql, me) = match role {
+        Role::Admin => ("1", id),
+        Role::Patient => (patient, id),
+        Role::Physician | Role::Nurse => match actor.stands_for() {
+            Some(me) => (physician, me),
+            None => ("0", id),
+        },
+        Role::Other(_) => ("0", id),
     };
     let pools = serde_json::to_string(specialties).unwrap_or_else(|_| "[]".to_owned());
-    Condition { sql, me: id.as_str().to_owned(), pools }
+    Condition { sql, me: me.as_str().to_owned(), pools }
+}
+
+/// Every patient, for a record that is open by break-glass.
+pub(crate) fn everybody() -> Condition {
+    Condition { sql: "1", me: String::new(), pools: "[]".to_owned() }
+}
+
+/// Whether the conversation is open to who asks, without a reason.
+pub(crate) fn reads_conversation(actor: &Actor, consultation: &Consultation) -> bool {
+    decide(Action::MessageList, actor.party(), relation(actor, consultation)) == Access::Granted
 }
 
 /// Whether the person takes part in the conversation: the patient and the physician in charge.
@@ -177,10 +190,10 @@ impl Audience {
         match person.role {
             Role::Admin => self.admins,
             Role::Patient => self.patients.contains(&person.id),
-            Role::Physician => {
-                self.physicians.contains(&person.id)
+            Role::Physician | Role::Nurse => person.stands_for().is_some_and(|physician| {
+                self.physicians.contains(physician)
                     || self.pools.iter().any(|pool| person.specialties.contains(pool))
-            }
+            }),
             Role::Other(_) => false,
         }
     }
@@ -200,12 +213,14 @@ mod tests {
     };
 
     fn actor() -> impl Strategy<Value = Actor> {
-        let role = select(vec![Role::Patient, Role::Physician, Role::Admin, Role::from("auditor")]);
+        let role =
+            select(vec![Role::Patient, Role::Physician, Role::Admin, Role::Nurse, Role::from("auditor")]);
         let pools = vec(select(SpecialtyCode::ALL), 0..3);
         prop_oneof![
             1 => Just(Actor::Machine("gateway".to_owned())),
-            8 => (select(vec!["x-1", "x-2", ""]), role, pools).prop_map(|(id, role, specialties)| {
-                Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None, via: None })
+            8 => (select(vec!["x-1", "x-2", ""]), role, pools, select(vec![None, Some("x-1"), Some("x-3")])).prop_map(|(id, role, specialties, physician)| {
+                let delegates_for = physician.map(PersonId::new);
+                Actor::Person(Person { id: PersonId::new(id), role, specialties, delegates_for, session: None, via: None })
             }),
         ]
     }
@@ -269,7 +284,8 @@ mod tests {
             let person = Person {
                 id: PersonId::new(""),
                 role: Role::from(role),
-                specialties: Vec::new(),
+                specialties: vec![SpecialtyCode::Cardiology],
+                delegates_for: None,
                 session: None,
                 via: None,
             };

@@ -24,6 +24,8 @@ pub struct Identity {
     pub role: Role,
     /// Those of the twelve that the token names, each once, in its order.
     pub specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts, where the token tells. Nobody else acts for anybody.
+    pub delegates_for: Option<PersonId>,
     /// The session at the provider, where the token tells.
     pub session: Option<String>,
     /// When the token ends, by the provider's clock. It is accepted until the skew after that.
@@ -48,8 +50,10 @@ impl Identity {
                 specialties.push(code);
             }
         }
+        let delegates_for = lookup(claims, &names.delegates_for).and_then(id).filter(|_| role == Role::Nurse);
         Ok(Self {
             person: PersonId::new(person),
+            delegates_for: delegates_for.map(PersonId::new),
             role,
             specialties,
             session: lookup(claims, &names.session).and_then(id).map(str::to_owned),
@@ -147,7 +151,7 @@ mod tests {
             (json!(1), Refusal::NoRole),
             (json!("Admin"), Refusal::UnknownRole),
             (json!("patient admin"), Refusal::UnknownRole),
-            (json!(["uma_authorization", "nurse"]), Refusal::UnknownRole),
+            (json!(["uma_authorization", "porter"]), Refusal::UnknownRole),
             (json!(["patient", "physician"]), Refusal::ConflictingRoles),
             (json!(["provider", "nurse", "admin"]), Refusal::ConflictingRoles),
         ] {
@@ -205,6 +209,19 @@ mod tests {
         assert_eq!(who.expires_at, Timestamp::from_millis(1_800_000_000_000));
         let bare = read(json!({ "sub": "p", "roles": "physician" })).unwrap();
         assert_eq!((bare.specialties, bare.session, bare.auth_time), (vec![], None, None));
+    }
+
+    #[test]
+    fn a_nurse_acts_for_the_physician_whom_the_token_names_and_nobody_else_acts_for_anybody() {
+        let claims =
+            |roles, physician: Value| json!({ "sub": "n", "roles": roles, "delegates_for": physician });
+        let acts_for = |claims| read(claims).unwrap().delegates_for;
+        assert_eq!(acts_for(claims("nurse", json!("physician-12"))), Some(PersonId::new("physician-12")));
+        for nobody in [json!(null), json!(""), json!(["physician-12"]), json!(12)] {
+            assert_eq!(acts_for(claims("nurse", nobody)), None);
+        }
+        assert_eq!(acts_for(claims("physician", json!("physician-13"))), None);
+        assert_eq!(acts_for(claims("admin", json!("physician-13"))), None);
     }
 
     #[test]

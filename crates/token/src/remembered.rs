@@ -98,6 +98,7 @@ mod tests {
         let identity = Identity {
             person: PersonId::new("p"),
             role: Role::Admin,
+            delegates_for: None,
             specialties: vec![],
             session: None,
             expires_at: times.expires,

@@ -45,6 +45,8 @@ pub struct ClaimNames {
     pub patient: String,
     /// A physician's specialties: a code or an array of codes. `specialties`.
     pub specialties: String,
+    /// The physician for whom a nurse acts, by the id that physicians have here. `delegates_for`.
+    pub delegates_for: String,
     /// The session at the provider. `sid`.
     pub session: String,
 }
@@ -56,6 +58,7 @@ impl Default for ClaimNames {
             role: "roles".to_owned(),
             patient: "patient_id".to_owned(),
             specialties: "specialties".to_owned(),
+            delegates_for: "delegates_for".to_owned(),
             session: "sid".to_owned(),
         }
     }
@@ -97,8 +100,11 @@ impl Settings {
         if self.audiences.is_empty() || self.audiences.iter().any(|audience| audience.trim().is_empty()) {
             return Err(SettingsError::Audience);
         }
-        let ClaimNames { person, role, patient, specialties, session } = &self.claims;
-        if [person, role, patient, specialties, session].iter().any(|name| name.trim().is_empty()) {
+        let ClaimNames { person, role, patient, specialties, delegates_for, session } = &self.claims;
+        if [person, role, patient, specialties, delegates_for, session]
+            .iter()
+            .any(|name| name.trim().is_empty())
+        {
             return Err(SettingsError::ClaimName);
         }
         if [self.timeout, self.connect_timeout].contains(&Duration::ZERO) {

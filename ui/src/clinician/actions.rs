@@ -237,6 +237,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
                     if can(Action::Acknowledge) { { button(Action::Acknowledge, "Acknowledge", "W", "action-acknowledge", None, at_once(Action::Acknowledge)) } }
                     if can(Action::Accept) { { button(Action::Accept, "Accept", "A", "action-accept", Some("primary"), at_once(Action::Accept)) } }
                 </div>
+                { refusals(view) }
                 { blocked.then(|| offline_reason(OFFLINE_PENDING)) }
             </section>
         }
@@ -250,6 +251,7 @@ pub fn Actions(props: &ActionsProps) -> Html {
                     if can(Action::Start) { { button(Action::Start, "Start", "S", "action-start", Some("primary"), at_once(Action::Start)) } }
                     if can(Action::Complete) { { button(Action::Complete, "Complete", "C", "action-complete", None, ask(Asking::Complete)) } }
                 </div>
+                { refusals(view) }
                 { blocked.then(|| offline_reason(OFFLINE_TAKEN)) }
             </section>
         }
@@ -307,6 +309,18 @@ fn seen_by(view: &ConsultationView) -> String {
 /// Why the buttons above cannot be pressed.
 fn offline_reason(words: &'static str) -> Html {
     html! { <p class="action-reason" id="offline-reason">{ words }</p> }
+}
+
+/// What others could do here, and why this person cannot.
+fn refusals(view: &ConsultationView) -> Html {
+    let mut whys: Vec<&str> = view.refused.iter().map(|refused| refused.why.as_str()).collect();
+    whys.dedup();
+    if whys.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <p class="action-reason" data-test="refused-actions"><Icon glyph={Glyph::Lock} />{ " " }{ whys.join(" ") }</p>
+    }
 }
 
 /// Whom a question is about, in the question itself: it lies over the banner that says so.

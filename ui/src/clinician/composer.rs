@@ -4,7 +4,8 @@
 use std::{cell::RefCell, rc::Rc};
 
 use chatehr_contract::{
-    ConsultationId, MAX_MESSAGE_CHARS, SaveDraft, SendMessage, command::clinician as command,
+    AddNote, ConsultationId, MAX_MESSAGE_CHARS, MAX_NOTE_CHARS, SaveDraft, SendMessage,
+    command::clinician as command,
 };
 use gloo_timers::callback::Timeout;
 use wasm_bindgen_futures::spawn_local;
@@ -35,6 +36,9 @@ pub struct ComposerProps {
     pub draft: String,
     /// Whether the message will wait.
     pub offline: bool,
+    /// It is a note for colleagues, which needs the connection.
+    #[prop_or_default]
+    pub note: bool,
     /// Told when something was sent.
     pub dispatch: Dispatch,
 }
@@ -117,23 +121,31 @@ pub fn Composer(props: &ComposerProps) -> Html {
         move |_: FocusEvent| keep_now()
     };
     let length = text.chars().count();
-    let left = MAX_MESSAGE_CHARS as i64 - length as i64;
-    let ready = !text.trim().is_empty() && left >= 0 && !doing.busy();
+    let note = props.note;
+    let most = if note { MAX_NOTE_CHARS } else { MAX_MESSAGE_CHARS };
+    let left = most as i64 - length as i64;
+    let waits = note && props.offline;
+    let ready = !text.trim().is_empty() && left >= 0 && !doing.busy() && !waits;
     let send = {
         let (desk, doing, dispatch, redraw) =
             (desk.clone(), doing.clone(), props.dispatch.clone(), redraw.clone());
         let (backend, id, field) = (backend.clone(), props.id.clone(), field.clone());
         move || {
             let text = desk.borrow().text.clone();
-            if text.trim().is_empty() || text.chars().count() > MAX_MESSAGE_CHARS || doing.busy() {
+            if text.trim().is_empty() || text.chars().count() > most || doing.busy() || waits {
                 return;
             }
             desk.borrow_mut().sending = Some(text.clone());
             let backend = backend.clone();
-            let ask = SendMessage { consultation_id: id.clone(), text: text.trim().to_owned() };
+            let (to, words) = (id.clone(), text.trim().to_owned());
             let failed = (backend.clone(), id.clone(), desk.clone());
             let work = async move {
-                let answer = backend.call::<command::Send>(&ask).await;
+                let answer = if note {
+                    backend.call::<command::AddNote>(&AddNote { id: to, text: words }).await
+                } else {
+                    let ask = SendMessage { consultation_id: to, text: words };
+                    backend.call::<command::Send>(&ask).await
+                };
                 if answer.is_err() {
                     let (backend, id, desk) = failed;
                     desk.borrow_mut().sending = None;
@@ -175,19 +187,24 @@ pub fn Composer(props: &ComposerProps) -> Html {
         let doing = doing.clone();
         html! { <ErrorNotice {error} on_dismiss={Callback::from(move |()| doing.dismiss())} /> }
     });
+    let label = if note { format!("Note for {}", props.to) } else { format!("Message to {}", props.to) };
     html! {
         <div class="composer-dock">
             { error }
             <form class="composer" {onsubmit}>
                 <textarea ref={field} rows="1" value={text.clone()} {oninput} {onblur} {onkeydown} data-test="composer"
-                    data-key="r" dir="auto" placeholder={format!("Message to {}", props.to)}
-                    aria-label={format!("Message to {}", props.to)} aria-describedby="composer-foot" />
+                    data-key="r" dir="auto" placeholder={label.clone()} aria-label={label}
+                    aria-describedby="composer-foot" />
                 <div class="composer-foot">
                     <span id="composer-foot" class={classes!("hint", (left < 0).then_some("over"))}>
                         if left < 0 {
                             { format!("{} characters too many", -left) }
                         } else if left < 500 {
                             { format!("{left} characters left") }
+                        } else if waits {
+                            <Icon glyph={Glyph::Clock} />{ " Offline: what you type is kept" }
+                        } else if note {
+                            <Icon glyph={Glyph::Lock} />{ " The patient does not read it" }
                         } else if props.offline {
                             <Icon glyph={Glyph::Clock} />{ " Offline: it waits here and is sent by itself" }
                         } else {
@@ -196,7 +213,7 @@ pub fn Composer(props: &ComposerProps) -> Html {
                     </span>
                     <button type="submit" class="button primary" disabled={!ready} data-test="send">
                         if doing.busy() { <span class="spinner" /> }
-                        { "Send" }<kbd class="key" aria-hidden="true">{ "Ctrl ↵" }</kbd>
+                        { if note { "Leave note" } else { "Send" } }<kbd class="key" aria-hidden="true">{ "Ctrl ↵" }</kbd>
                     </button>
                 </div>
             </form>

@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc};
 
 use chatehr_contract::{
     ConsultationId, ConsultationRef, ConsultationView, Conversation, ConversationRequest, ErrorCode,
-    ErrorReport, Person, command::clinician as command,
+    ErrorReport, Person, Role, command::clinician as command,
 };
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -16,12 +16,14 @@ use super::{
     composer::Composer,
     context::{ContextProps, context},
     conversation::{ConversationPane, cannot_write},
+    glass,
     notice::ErrorNotice,
     shell::{Dispatch, Step},
 };
 use crate::{
     backend::{Backend, use_backend},
     icon::{Glyph, Icon},
+    words,
 };
 
 /// What the panes are made of.
@@ -45,13 +47,23 @@ pub struct ConsultationProps {
 struct Whole {
     view: Rc<ConsultationView>,
     conversation: Rc<Conversation>,
+    /// Why there is none, where it is not for this person.
+    closed: Option<ErrorReport>,
 }
 
 async fn read(backend: &Backend, id: &ConsultationId, limit: u32) -> Result<Whole, ErrorReport> {
     let view = backend.call::<command::Consultation>(&ConsultationRef { id: id.clone() }).await?;
     let ask = ConversationRequest { id: id.clone(), limit };
-    let conversation = backend.call::<command::Conversation>(&ask).await?;
-    Ok(Whole { view: Rc::new(view), conversation: Rc::new(conversation) })
+    let (conversation, closed) = match backend.call::<command::Conversation>(&ask).await {
+        Ok(conversation) => (conversation, None),
+        // The record is; what was said in it is not.
+        Err(error) if error.code == ErrorCode::BehindGlass => {
+            let none = Conversation { consultation_id: id.clone(), messages: Vec::new(), has_older: false };
+            (none, Some(error))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Whole { view: Rc::new(view), conversation: Rc::new(conversation), closed })
 }
 
 /// How many messages are shown at first, and how many more each time.
@@ -79,6 +91,7 @@ struct OpenProps {
 /// Keyed by the id: nothing of one consultation lives on in the next, and an answer that comes late finds nobody.
 #[component]
 fn Open(props: &OpenProps) -> Html {
+    let id = props.id.clone();
     let backend = use_backend();
     let whole = use_state(|| None::<Whole>);
     let error = use_state(|| None::<ErrorReport>);
@@ -125,9 +138,14 @@ fn Open(props: &OpenProps) -> Html {
     let notice = (*error).clone().map(|error| {
         // What has left does not come back by asking again.
         let on_again = (!left).then_some(on_again);
-        html! { <div class="centre-notice"><ErrorNotice {error} {on_again} /></div> }
+        html! {
+            <div class="centre-notice">
+                <ErrorNotice {error} {on_again} />
+                if left && glass::may_break(&props.person) { { glass::way_in(None, &id, &props.dispatch) } }
+            </div>
+        }
     });
-    let Some(Whole { view, conversation }) = (*whole).clone() else {
+    let Some(Whole { view, conversation, closed }) = (*whole).clone() else {
         return html! {
             <>
                 <main class="centre" aria-label="Consultation" aria-busy={error.is_none().to_string()}>
@@ -156,11 +174,20 @@ fn Open(props: &OpenProps) -> Html {
                     <Actions view={view.clone()} offline={props.offline} {left} {notice} me={props.person.id.clone()}
                         dispatch={props.dispatch.clone()} />
                 </div>
+                if let Some(error) = closed {
+                    <div class="centre-top centre-notice">
+                        <ErrorNotice {error} />
+                        if glass::may_break(&props.person) { { glass::way_in(Some(&view.row), &id, &props.dispatch) } }
+                    </div>
+                }
                 <ConversationPane view={view.clone()} {conversation} person={props.person.clone()} {on_older}
                     dispatch={props.dispatch.clone()} />
                 if view.may_write && !left {
                     <Composer id={view.row.id.clone()} {to} draft={view.draft.clone()} offline={props.offline}
                         dispatch={props.dispatch.clone()} />
+                } else if view.may_note && props.person.role == Role::Nurse && !left {
+                    <Composer id={view.row.id.clone()} to={for_whom(&view)} draft={view.draft.clone()} offline={props.offline}
+                        note=true dispatch={props.dispatch.clone()} />
                 } else {
                     <div class="composer-dock">
                         <p class="cannot-write" data-test="cannot-write">
@@ -175,6 +202,15 @@ fn Open(props: &OpenProps) -> Html {
             </main>
             { context(&ContextProps { view, person: props.person.clone(), shown: props.details, dispatch: props.dispatch.clone() }) }
         </>
+    }
+}
+
+/// "Dr Amara Okafor", or whoever takes it.
+fn for_whom(view: &ConsultationView) -> String {
+    match &view.physician {
+        Some(physician) if physician.name.is_some() => format!("Dr {}", words::person(physician)),
+        Some(physician) => words::person(physician),
+        None => "the physician who takes it".to_owned(),
     }
 }
 

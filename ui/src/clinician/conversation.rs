@@ -175,9 +175,16 @@ const fn step_words(step: Action) -> &'static str {
 /// Why nothing can be written, in words.
 pub fn cannot_write(view: &ConsultationView) -> String {
     use chatehr_contract::ConsultationStatus as Status;
+    if let Some(why) = &view.may_not_write {
+        return why.clone();
+    }
     match (&view.row.status, view.mine) {
         _ if view.waiting.last() == Some(&Action::Complete) => {
             "You have completed it. To write more, take that back while it waits.".to_owned()
+        }
+        // Who may not accept is told so where the others accept.
+        (Status::Pending, _) if !view.actions.contains(&Action::Accept) => {
+            "Nobody has accepted it yet, so nobody can write here.".to_owned()
         }
         (Status::Pending, _) => "Accept the consultation to write to the patient.".to_owned(),
         (Status::Completed | Status::Cancelled, _) => {

@@ -1,27 +1,26 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of
-//! `fixtures_keys`, `fixtures_lock` and `fixtures_standing`), `&open=` a consultation, `&press=` controls by
+//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of `fixtures_keys`,
+//! `fixtures_lock`, `fixtures_standing` and `fixtures_glass`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
 
 use chatehr_contract::{
     Account, Acknowledgement, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange,
-    AppointmentRow, AppointmentStatus, Availability, ChangeNotice, ConsultationId,
-    ConsultationList, ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus,
-    ConsultationView, Conversation, ConversationRequest, Counts, DeclineConsultation, Delivery, EditMessage,
-    EnvelopeId, ErrorCode, ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope,
-    MessageBody, MessageId, MessageKind, MessageView, OutboxRef, Patient, Person, PersonId, PersonLabel,
-    PersonName, Physician, ProgramState, Role, SaveDraft, SendMessage, Sex, SpecialtyCode, Stage, Timestamp,
-    Urgency,
+    AppointmentRow, AppointmentStatus, Availability, ChangeNotice, ConsultationId, ConsultationList,
+    ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
+    ConversationRequest, Counts, DeclineConsultation, Delivery, EditMessage, EnvelopeId, ErrorCode,
+    ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope, MessageBody, MessageId,
+    MessageKind, MessageView, OutboxRef, Patient, Person, PersonId, PersonLabel, PersonName, Physician,
+    ProgramState, Role, SaveDraft, SendMessage, Sex, SpecialtyCode, Stage, Timestamp, Urgency,
 };
 use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{fixtures_keys::Keys, fixtures_lock::Lock, fixtures_standing};
+use super::{fixtures_glass::Glass, fixtures_keys::Keys, fixtures_lock::Lock, fixtures_standing};
 use crate::{
     backend::{Answer, Backend, Rehearsal},
     dom, time,
@@ -41,6 +40,7 @@ struct World {
     next: u32,
     keys: Keys,
     lock: Lock,
+    glass: Glass,
 }
 
 /// Reads the address and plays.
@@ -168,6 +168,7 @@ fn me() -> Person {
         name: name("Okafor", "Amara"),
         role: Role::Physician,
         specialties: vec![SpecialtyCode::Cardiology, SpecialtyCode::PrimaryCare],
+        delegates_for: None,
     }
 }
 
@@ -290,6 +291,7 @@ impl World {
             keys: Keys::new(&scene, now),
             lock: Lock::new(&scene, now),
             signed_in: !matches!(scene.as_str(), "signin" | "signin-error" | "signed-out"),
+            glass: Glass::new(&scene, now),
             scene,
             now,
             views,
@@ -461,7 +463,7 @@ impl World {
                 Stage::SignIn { accounts: accounts(), error: Some(ErrorReport::new(ErrorCode::SignedOut)) }
             }
             _ if !self.signed_in => Stage::SignIn { accounts: accounts(), error: None },
-            _ => Stage::Ready { person: me() },
+            _ => Stage::Ready { person: self.glass.person(me()) },
         };
         let empty = self.scene == "empty";
         let (locks_at, session_ends_at, pin_set) = self.lock.standing(time::now());
@@ -497,6 +499,8 @@ impl World {
             pin_set,
             clock: fixtures_standing::clock(&self.scene),
             loading: fixtures_standing::loading(&self.scene),
+            glass: self.glass.open(),
+            may_export: self.glass.may_export(),
         }
     }
 
@@ -534,6 +538,9 @@ impl World {
         if let Some(answer) = self.lock.answer(name, request.clone(), time::now()) {
             return answer;
         }
+        if let Some(answer) = self.glass.answer(name, request.clone(), time::now()) {
+            return answer;
+        }
         match name {
             "program_state" => say(self.state()),
             "sign_in" if request.get("code").and_then(Value::as_str) == Some("000000") => {
@@ -547,7 +554,10 @@ impl World {
             "consultation_list" => say(self.list(&ask(request)?)),
             "consultation" => {
                 let which: ConsultationRef = ask(request)?;
-                self.view(which.id.as_str()).map_or_else(|| Err(ErrorReport::new(ErrorCode::NotFound)), say)
+                self.view(which.id.as_str()).map_or_else(
+                    || Err(ErrorReport::new(ErrorCode::NotFound)),
+                    |view| say(self.glass.seen(view.clone())),
+                )
             }
             "conversation" => {
                 let which: ConversationRequest = ask(request)?;
@@ -818,7 +828,10 @@ fn view(now: Timestamp, line: Line) -> ConsultationView {
             false => vec![Action::Decline, Action::Accept],
         },
         acknowledged: None,
+        refused: Vec::new(),
         may_write: false,
+        may_note: false,
+        may_not_write: None,
         appointments: if id == "c1" { vec![echo] } else { vec![] },
         earlier: if id == "c1" {
             let open = ConsultationRow {
@@ -842,6 +855,7 @@ fn accounts() -> Vec<Account> {
         role: Role::Physician,
         name: name(family, given),
         specialties: specialties.to_vec(),
+        delegates_for: None,
     };
     vec![
         account(

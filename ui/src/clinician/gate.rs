@@ -171,7 +171,9 @@ fn account_row(account: &Account, busy: bool, submit: &(impl Fn(String) + Clone 
         let does = account.specialties.iter().map(words::specialty).collect::<Vec<_>>().join(", ");
         (format!("Dr {name}"), does)
     } else {
-        (name, words::as_came(account.role.as_str()))
+        // Two nurses of one clinic may act for different physicians.
+        let acts_for = account.delegates_for.as_ref().map(|physician| format!(" for {physician}"));
+        (name, format!("{}{}", words::as_came(account.role.as_str()), acts_for.unwrap_or_default()))
     };
     let (submit, code) = (submit.clone(), account.code.clone());
     html! {

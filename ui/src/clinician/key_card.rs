@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use chatehr_contract::{
-    AddRecoveryCode, KeyList, KeySlot, KeySlotKind, KeySlotRef, KeyStanding, NewRecoveryCode,
+    AddRecoveryCode, KeyList, KeySlot, KeySlotKind, KeySlotRef, KeyStanding, NewRecoveryCode, access::Action,
     command::clinician as command,
 };
 use yew::prelude::*;
@@ -31,6 +31,8 @@ use crate::{
 pub struct KeyCardProps {
     /// How the keys stand.
     pub keys: KeyStanding,
+    /// Whether the clinic's policy lets this person take records away.
+    pub may_export: bool,
     /// Replacing the key, which closes this very card meanwhile.
     pub replacing: Doing,
     /// Replace it.
@@ -173,7 +175,8 @@ pub fn KeyCard(props: &KeyCardProps) -> Html {
                     </button>
                     <button type="button" class="button" disabled={busy} onclick={open.reform(|_: MouseEvent| Some(Panel::Passphrase(None)))}
                         data-test="add-passphrase">{ "Add a passphrase" }</button>
-                    <button type="button" class="button" disabled={busy} data-test="back-up"
+                    <button type="button" class="button" disabled={busy || !props.may_export} data-test="back-up"
+                        aria-describedby={(!props.may_export).then_some("no-export")}
                         onclick={open.reform(move |_: MouseEvent| Some(Panel::BackUp(backup_path.clone())))}>{ "Back up…" }</button>
                     <button type="button" class="button" disabled={busy} onclick={ask.reform(|_: MouseEvent| Some(Question::Replace))}
                         data-test="replace-key">
@@ -181,6 +184,11 @@ pub fn KeyCard(props: &KeyCardProps) -> Html {
                         { "New key…" }
                     </button>
                 </div>
+            }
+            if !props.may_export {
+                <p id="no-export" class="hint" data-test="no-export">
+                    { "Backing up is off: " }{ Action::RecordsBackUp.refusal() }{ " Ask your administrator if you need one." }
+                </p>
             }
             if let Some(asked) = &*question { { asked_twice(asked, answered, ask.reform(|()| None)) } }
         </section>

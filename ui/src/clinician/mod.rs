@@ -25,12 +25,15 @@ pub mod enrol;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 #[cfg(feature = "fixtures")]
+mod fixtures_glass;
+#[cfg(feature = "fixtures")]
 mod fixtures_keys;
 #[cfg(feature = "fixtures")]
 mod fixtures_lock;
 #[cfg(feature = "fixtures")]
 mod fixtures_standing;
 pub mod gate;
+pub mod glass;
 pub mod grid;
 pub mod hand_off;
 pub mod here;
@@ -192,6 +195,10 @@ fn Work(props: &WorkProps) -> Html {
         <div class={classes!("shell", shows_one.then_some("shows-one"))}>
             { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone(), on_lock }) }
             <div class="work">
+                if let Some(glass) = state.glass.clone() {
+                    <glass::GlassBanner shown={shows_one && shell.selected.as_ref() == Some(&glass.id)} {glass} dispatch={dispatch.clone()} />
+                }
+                if shell.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
                 <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} />
                 <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
                     dispatch={dispatch.clone()} />
@@ -231,6 +238,9 @@ fn Work(props: &WorkProps) -> Html {
                     },
                 } }
             </div>
+            if let Some(id) = shell.emergency.clone() {
+                <glass::BreakDialog {id} pin_set={state.pin_set} {offline} dispatch={dispatch.clone()} />
+            }
             if shell.help {
                 <dialog::Dialog title="Keys" on_close={close_help}>
                     <dl class="keys">

@@ -4,7 +4,7 @@ use chatehr_contract::{Connection, Person, ProgramState, Role};
 use yew::prelude::*;
 
 use super::{
-    connection,
+    connection, glass,
     shell::{Dispatch, Step, View},
 };
 use crate::{
@@ -37,7 +37,8 @@ pub fn what_they_do(person: &Person) -> String {
     if person.specialties.is_empty() {
         return words::as_came(person.role.as_str());
     }
-    person.specialties.iter().map(words::specialty).collect::<Vec<_>>().join(", ")
+    let specialties = person.specialties.iter().map(words::specialty).collect::<Vec<_>>().join(", ");
+    if person.role == Role::Nurse { format!("Nurse, {specialties}") } else { specialties }
 }
 
 /// "AO".
@@ -61,6 +62,8 @@ pub fn outbox_words(waiting: u32, stuck: u32) -> String {
 /// See the module.
 pub fn rail(props: &RailProps) -> Html {
     let RailProps { state, person, view, dispatch, on_lock } = props;
+    // A nurse's are their physician's.
+    let mine = if person.role == Role::Nurse { "Consultations" } else { "My consultations" };
     let counts = state.counts;
     let entry = |to: View, glyph: Glyph, label: &'static str, test: &'static str, badge: Html| {
         let dispatch = dispatch.clone();
@@ -108,10 +111,16 @@ pub fn rail(props: &RailProps) -> Html {
             </div>
             <ul>
                 { entry(View::Queue, Glyph::Queue, "Queue", "nav-queue", queue_badge) }
-                { entry(View::Mine, Glyph::Consultations, "My consultations", "nav-mine", mine_badge) }
+                { entry(View::Mine, Glyph::Consultations, mine, "nav-mine", mine_badge) }
                 { entry(View::Appointments, Glyph::Calendar, "Appointments", "nav-appointments", Html::default()) }
                 { entry(View::Settings, Glyph::Settings, "Settings", "nav-settings", Html::default()) }
             </ul>
+            if glass::may_break(person) {
+                <button type="button" class="rail-entry rail-lock" data-test="emergency" title="Open a record in an emergency"
+                    onclick={let dispatch = dispatch.clone(); move |_| dispatch.dispatch(Step::Emergency(Some(String::new())))}>
+                    <Icon glyph={Glyph::Warning} /><span class="rail-word">{ "Emergency access" }</span>
+                </button>
+            }
             <button type="button" class="rail-entry rail-lock" data-test="lock-now" title="Lock (Ctrl+L)" onclick={on_lock.clone()}>
                 <Icon glyph={Glyph::Lock} /><span class="rail-word">{ "Lock" }</span>
                 <kbd class="key rail-word" aria-hidden="true">{ "Ctrl L" }</kbd>

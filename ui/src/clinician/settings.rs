@@ -8,6 +8,7 @@ use yew::prelude::*;
 use super::{
     ask::{Doing, use_doing},
     data_card::DataCard,
+    glass::{GlassCard, may_list},
     key_card::KeyCard,
     notice::ErrorNotice,
     pin_card::PinCard,
@@ -96,7 +97,8 @@ pub fn Settings(props: &SettingsProps) -> Html {
                 </div>
                 if let Some(error) = testing.error() { <ErrorNotice {error} /> }
             </section>
-            <KeyCard keys={props.state.keys} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
+            if may_list(&props.person) { <GlassCard /> }
+            <KeyCard keys={props.state.keys} may_export={props.state.may_export} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
                 dispatch={props.dispatch.clone()} />
             <PinCard pin_set={props.state.pin_set} dispatch={props.dispatch.clone()} />
             <DataCard connection={props.state.connection.clone()} />

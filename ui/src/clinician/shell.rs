@@ -59,6 +59,10 @@ pub struct Shell {
     pub details: bool,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// Asked which record to open in an emergency; with its number, if that is known.
+    pub emergency: Option<String>,
+    /// Somebody has opened one, and nobody here has looked.
+    pub glass_news: bool,
 }
 
 /// What happened.
@@ -84,6 +88,10 @@ pub enum Step {
     Details(bool),
     /// Show or hide the list of keys.
     Help(bool),
+    /// Ask which record to open in an emergency, or no more.
+    Emergency(Option<String>),
+    /// What was told of an emergency has been seen.
+    GlassSeen,
 }
 
 /// Sends steps.
@@ -125,6 +133,7 @@ impl Shell {
                 if let Some(alert) = notice.alert {
                     next.alert(alert);
                 }
+                next.glass_news |= notice.glass_broken;
                 if let Some(id) = notice.open {
                     next.open(id);
                 }
@@ -153,6 +162,8 @@ impl Shell {
             Step::Forget => next = Self { revisions: self.revisions, ..Self::default() },
             Step::Details(shown) => next.details = shown,
             Step::Help(shown) => next.help = shown,
+            Step::Emergency(asked) => next.emergency = asked,
+            Step::GlassSeen => next.glass_news = false,
         }
         next
     }

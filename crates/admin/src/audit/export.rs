@@ -7,6 +7,7 @@ use std::{
 };
 
 use chatehr_audit::{ExportError, Format, NewEntry, Recorder};
+use chatehr_contract::access::Action;
 use chatehr_vault::ExportAuditError;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     entry::{entry, went_wrong},
     fault::Fault,
     files::Files,
+    right,
     terminal::Terminal,
     workstation::Workstation,
 };
@@ -42,6 +44,7 @@ pub(crate) fn run(
         Form::Fhir => "fhir",
     };
     let tried = NewEntry { patient: patient.clone(), ..entry(workstation, "audit.export", &[form])? };
+    right::may(&vault, Action::AuditExport, &tried)?;
     let server = workstation.server.as_ref().map_or("", |config| config.base_url.as_str());
     let format = match asked.format {
         Form::Jsonl => Format::JsonLines,

@@ -2,6 +2,7 @@
 
 use std::{io, slice};
 
+use chatehr_contract::access::Action;
 use chatehr_vault::backup::backup;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     entry::{entry, went_wrong},
     fault::Fault,
     files::Files,
+    right,
     terminal::Terminal,
     workstation::Workstation,
 };
@@ -24,6 +26,7 @@ pub(crate) fn run(
     let files = Files::find(&asked.dir, asked.key, workstation, terminal)?;
     let vault = files.open()?;
     let tried = entry(workstation, "vault.backup", &[&files.name()])?;
+    right::may(&vault, Action::RecordsBackUp, &tried)?;
     vault.record(slice::from_ref(&tried))?;
     // While the vault is open nobody else writes into the files.
     match backup(&files.dir, &files.key, &asked.to, asked.with_cache, workstation.clock.now()) {

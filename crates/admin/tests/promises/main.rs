@@ -11,5 +11,6 @@ mod audit;
 mod bundle;
 mod doctor;
 mod help;
+mod right;
 mod support;
 mod vault;

@@ -195,7 +195,7 @@ fn agents(entry: &Entry, kind: &Kind, recorder: &Recorder<'_>) -> Vec<Value> {
     let resource = match said.role {
         Role::Patient => Some("Patient"),
         // FHIR counts those who run a practice among its practitioners.
-        Role::Physician | Role::Admin => Some("Practitioner"),
+        Role::Physician | Role::Nurse | Role::Admin => Some("Practitioner"),
         Role::Other(_) => None,
     };
     let mut agents = vec![

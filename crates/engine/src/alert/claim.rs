@@ -96,6 +96,7 @@ mod tests {
             id: PersonId::new("physician-1"),
             name: PersonName { family: "Okafor".into(), given: vec!["Amara".into()] },
             role: Role::Physician,
+            delegates_for: None,
             specialties: vec![SpecialtyCode::Cardiology],
         }
     }

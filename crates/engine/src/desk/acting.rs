@@ -5,8 +5,8 @@
 //! like words.
 
 use chatehr_contract::{
-    Action, CompleteConsultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline,
-    DeclineConsultation, ErrorCode, ErrorReport, HandOffConsultation, Handoff,
+    Action, AddNote, CompleteConsultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline,
+    DeclineConsultation, ErrorCode, ErrorReport, HandOffConsultation, Handoff, NewNote,
 };
 use chatehr_vault::{NewOutboxRow, OutboxKind};
 
@@ -55,6 +55,21 @@ impl Desk {
         self.inner.decide(&request.id, Decision::HandOff(handoff)).await
     }
 
+    /// Leaves a note for colleagues. The draft that it was goes with it.
+    ///
+    /// # Errors
+    /// Nothing to say, or too much; not this person's to say; offline; the server takes no notes; it has closed.
+    pub async fn add_note(&self, request: &AddNote) -> Result<(), ErrorReport> {
+        let note = NewNote { text: request.text.trim().to_owned() };
+        report::problems(&note.problems())?;
+        if !self.inner.server_has("notes").await {
+            return Err(ErrorReport::new(ErrorCode::RoleForbids).with_detail("This ChatEHR takes no notes."));
+        }
+        self.inner.decide(&request.id, Decision::Note(note)).await?;
+        let (open, id, now) = (self.inner.open()?, request.id.clone(), self.inner.now());
+        open.vault(move |vault| vault.save_draft(&id, "", now)).await
+    }
+
     /// Begins work on a consultation: into the outbox, until the server has it.
     ///
     /// # Errors
@@ -74,6 +89,8 @@ impl Desk {
     }
 
     async fn step(&self, id: &ConsultationId, kind: OutboxKind, note: String) -> Result<(), ErrorReport> {
+        let wanted = if kind == OutboxKind::Start { Action::Start } else { Action::Complete };
+        self.inner.may(wanted.row(), id).await?;
         let open = self.inner.open()?;
         let envelope_id = self.inner.surroundings.new_id().map_err(|error| report::internal(&error))?;
         let (of, now, looker) = (id.clone(), self.inner.now(), open.clone());
@@ -83,8 +100,7 @@ impl Desk {
             };
             let named = record::of(looker.entry(on_record(kind), now), &consultation);
             let waiting = vault.outbox(Some(&of))?;
-            let wanted = if kind == OutboxKind::Start { Action::Start } else { Action::Complete };
-            if !views::actions(&mut consultation, &looker.person, &waiting).contains(&wanted) {
+            if !views::actions(&mut consultation, &looker.person, &waiting).0.contains(&wanted) {
                 let mine = consultation.physician_id.as_ref() == Some(&looker.person.id);
                 return Ok(Some(if mine { ErrorCode::Conflict } else { ErrorCode::Forbidden }));
             }
@@ -100,7 +116,7 @@ impl Desk {
             Ok(None)
         });
         match refused.await? {
-            Some(code) => Err(ErrorReport::new(code)),
+            Some(code) => Err(self.inner.refused(&open, wanted.row(), id, ErrorReport::new(code)).await),
             None => {
                 self.inner.outbox.notify_one();
                 self.inner.tell_consultations(vec![id.clone()]);

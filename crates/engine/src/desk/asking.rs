@@ -11,7 +11,7 @@ use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, SignedIn};
 use chatehr_contract::{
     Action, Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline, EnvelopeId,
-    ErrorCode, ErrorReport, Handoff, PersonId,
+    ErrorCode, ErrorReport, Handoff, NewNote, PersonId, access,
 };
 use chatehr_vault::CacheChange;
 
@@ -25,6 +25,7 @@ pub(super) enum Decision {
     Acknowledge,
     Decline(Decline),
     HandOff(Handoff),
+    Note(NewNote),
 }
 
 /// What became of the question.
@@ -54,7 +55,7 @@ impl Doubts {
 
     /// What is in doubt about this consultation.
     pub(super) fn about(&self, id: &ConsultationId) -> Option<Action> {
-        self.held().iter().find(|unsure| unsure.id == *id).map(|unsure| unsure.decision.action())
+        self.held().iter().find(|unsure| unsure.id == *id).and_then(|unsure| unsure.decision.action())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,13 +73,20 @@ impl Doubts {
 }
 
 impl Decision {
-    const fn action(&self) -> Action {
+    /// The button that asks for it, where there is one of its own.
+    const fn action(&self) -> Option<Action> {
         match self {
-            Self::Accept => Action::Accept,
-            Self::Acknowledge => Action::Acknowledge,
-            Self::Decline(_) => Action::Decline,
-            Self::HandOff(_) => Action::HandOff,
+            Self::Accept => Some(Action::Accept),
+            Self::Acknowledge => Some(Action::Acknowledge),
+            Self::Decline(_) => Some(Action::Decline),
+            Self::HandOff(_) => Some(Action::HandOff),
+            Self::Note(_) => None,
         }
+    }
+
+    /// Its row in the access table.
+    fn row(&self) -> access::Action {
+        self.action().map_or(access::Action::ConsultationNote, Action::row)
     }
 
     /// Its word in the audit log.
@@ -88,6 +96,7 @@ impl Decision {
             Self::Acknowledge => "alert.acknowledge",
             Self::Decline(_) => "consultation.decline",
             Self::HandOff(_) => "consultation.hand-off",
+            Self::Note(_) => "consultation.note",
         }
     }
 
@@ -106,6 +115,7 @@ impl Decision {
             Self::Acknowledge => server.acknowledge(id, key).await,
             Self::Decline(decline) => server.decline(id, decline, key).await,
             Self::HandOff(handoff) => server.hand_off(id, handoff, None, key).await,
+            Self::Note(note) => server.add_note(id, note, key).await,
         }
     }
 
@@ -123,6 +133,9 @@ impl Decision {
             }
             Self::Decline(_) => record.was_declined_by(me) || (!mine && by_me("declined")),
             Self::HandOff(_) => !mine,
+            Self::Note(note) => record.history.iter().any(|entry| {
+                entry.actor_id.as_ref() == Some(me) && entry.note.as_deref() == Some(note.text.as_str())
+            }),
         }
     }
 
@@ -148,6 +161,7 @@ impl Inner {
         id: &ConsultationId,
         decision: Decision,
     ) -> Result<(), ErrorReport> {
+        self.may(decision.row(), id).await?;
         let (open, key) = self.ready_to_act()?;
         let entry = self.record_asking(&open, id, decision.on_record()).await?;
         match self.word(&open, id, &decision, &key).await {
@@ -332,7 +346,7 @@ impl Inner {
     }
 
     /// The open desk and a key for one action, if the server can be asked.
-    fn ready_to_act(&self) -> Result<(Arc<Open>, EnvelopeId), ErrorReport> {
+    pub(super) fn ready_to_act(&self) -> Result<(Arc<Open>, EnvelopeId), ErrorReport> {
         let open = self.open()?;
         if !self.is_online() {
             return Err(ErrorReport::new(ErrorCode::NeedsConnection));

@@ -30,6 +30,12 @@ impl Inner {
         ErrorReport::new(code).with_detail(detail)
     }
 
+    /// Whose it is by now.
+    pub(super) async fn held_by(&self, open: &Open, holder: &PersonId) -> ErrorReport {
+        let detail = format!("{} has accepted this", self.called(open, holder).await);
+        ErrorReport::new(ErrorCode::AlreadyTaken).with_detail(detail)
+    }
+
     /// "Dr Lindqvist", "You", "The patient", "A colleague".
     async fn called(&self, open: &Open, person: &PersonId) -> String {
         if *person == open.person.id {

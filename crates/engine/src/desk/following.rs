@@ -153,7 +153,7 @@ impl Inner {
 
     /// Those that this person is in charge of now and was not before.
     async fn newly_mine(&self, open: &Open, consultations: &[Consultation]) -> Vec<ConsultationId> {
-        let me = open.person.id.clone();
+        let Some(me) = open.person.stands_for().cloned() else { return Vec::new() };
         let mine: Vec<_> = consultations
             .iter()
             .filter(|consultation| consultation.physician_id.as_ref() == Some(&me))

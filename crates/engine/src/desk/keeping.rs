@@ -111,6 +111,9 @@ impl Inner {
                     self.follow(open, directory, false).await?;
                 }
                 StreamItem::Event(event) => {
+                    if matches!(event.kind, EventKind::GlassBroken { .. }) {
+                        self.glass_broken();
+                    }
                     let known = open.vault(|vault| vault.last_event()).await.ok().flatten().is_some();
                     if changes && known {
                         // All that has arrived meanwhile is one question.
@@ -216,6 +219,10 @@ impl Inner {
                 self.tell_appointments();
             }
             EventKind::Reset => self.synchronise(open, directory, event.id).await?,
+            EventKind::GlassBroken { .. } => {
+                self.glass_broken();
+                self.store(open, vec![place]).await;
+            }
             EventKind::Unknown => self.store(open, vec![place]).await,
         }
         Ok(())
@@ -259,7 +266,7 @@ impl Inner {
         consultation: Consultation,
     ) -> Result<(), ClientError> {
         let id = consultation.id.clone();
-        let mine = consultation.physician_id.as_ref() == Some(&open.person.id);
+        let mine = open.reads_conversation_of(&consultation);
         self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
         self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
         if mine {
@@ -274,11 +281,11 @@ impl Inner {
     /// Where the stream goes on from an earlier session, nothing brings what has waited since: it is asked for again
     /// unless it is `fresh`, and told if it still waits.
     async fn tell_what_waits(self: &Arc<Self>, open: &Open, fresh: bool) -> Result<(), ClientError> {
-        let person = open.person.clone();
+        let (person, whose) = (open.person.clone(), open.whose_lists());
         let queue = open.vault(move |vault| {
             vault.consultations(&ListQuery {
                 scope: ListScope::Queue,
-                person: &person.id,
+                person: &whose,
                 specialties: &person.specialties,
                 specialty: None,
                 offset: 0,
@@ -361,7 +368,7 @@ impl Inner {
         }
         let mine: Vec<_> = consultations
             .iter()
-            .filter(|consultation| consultation.physician_id.as_ref() == Some(&open.person.id))
+            .filter(|consultation| open.reads_conversation_of(consultation))
             .map(|consultation| consultation.id.clone())
             .collect();
         self.load_conversations(open, mine.clone(), &telling).await?;

@@ -210,6 +210,7 @@ mod tests {
             expires_at: at(100_000),
             id: PersonId::new("physician-1"),
             role: Role::Physician,
+            delegates_for: None,
             name: PersonName { family: "Okafor".into(), given: vec!["Amara".into()] },
             specialties: Vec::new(),
         }

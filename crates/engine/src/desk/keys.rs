@@ -18,7 +18,7 @@ use chatehr_audit::{NewEntry, Outcome};
 use chatehr_contract::{
     AddPassphrase, AddRecoveryCode, BackUp, ErrorCode, ErrorReport, KeyList, KeySecret, KeySlot, KeySlotKind,
     KeySlotRef, KeyStanding, NewRecoveryCode, RestoreToKeyring, RestoredToKeyring, RotatePassphrase,
-    SecretText, Session, Stage, Timestamp, WayIn,
+    SecretText, Session, Stage, Timestamp, WayIn, access::Action,
 };
 use chatehr_vault::{
     OpenError, RekeyError, SlotError, VaultKey,
@@ -282,9 +282,10 @@ impl Desk {
     /// Writes a backup that a passphrase or a code opens.
     ///
     /// # Errors
-    /// There is neither; something is in its place; the place cannot be written to.
+    /// The clinic's policy does not let this role export; there is neither; something is in its place; the place cannot be written to.
     pub async fn back_up_records(&self, request: BackUp) -> Result<(), ErrorReport> {
         let (open, place) = self.at_open_files()?;
+        self.inner.may_by_policy(&open, Action::RecordsBackUp).await?;
         let (key, now) = (open.key.key.clone(), self.inner.now());
         let to = PathBuf::from(request.path.trim());
         if !to.is_absolute() || to.file_name().is_none() {

@@ -14,7 +14,7 @@ use std::{
 use chatehr_audit::NewEntry;
 use chatehr_client::SignedIn;
 use chatehr_contract::{
-    ChangeNotice, ErrorCode, ErrorReport, Session, SetPin, Stage, Timestamp, UnlockWithPin,
+    ChangeNotice, ErrorCode, ErrorReport, SecretText, Session, SetPin, Stage, Timestamp, UnlockWithPin,
 };
 use chatehr_vault::PinVerifier;
 use tokio::time;
@@ -91,14 +91,7 @@ impl Desk {
         let workstation = self.inner.workstation()?;
         let _turn = self.inner.turn.lock().await;
         let session = self.inner.locked_session().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
-        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
-        let now = self.inner.now();
-        let tried = blocking(move || {
-            KeptLock::try_pin(&keyring, &entry, request.pin.expose(), now).map_err(|error| match error {
-                PinError::Keyring(error) => report::keyring(&error),
-                PinError::Work(error) => report::slots(&error),
-            })
-        });
+        let tried = self.inner.try_pin(&session, request.pin);
         let left = match tried.await? {
             Tried::Right => {
                 self.inner.open_again(workstation, session, "pin").await;
@@ -109,11 +102,7 @@ impl Desk {
             Tried::NoPin => return Err(ErrorReport::new(ErrorCode::NoPin)),
         };
         self.inner.on_lock_screen(|_, _, tries| *tries = left);
-        Err(match left {
-            0 => ErrorReport::new(ErrorCode::PinSpent),
-            1 => ErrorReport::new(ErrorCode::WrongPin).with_detail("one more try"),
-            left => ErrorReport::new(ErrorCode::WrongPin).with_detail(format!("{left} more tries")),
-        })
+        Err(wrong_pin(left))
     }
 
     /// Sets a PIN, or another in its place.
@@ -153,6 +142,34 @@ impl Desk {
 impl Inner {
     pub(super) fn presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn try_pin(&self, session: &Session, pin: SecretText) -> Result<Tried, ErrorReport> {
+        let workstation = self.workstation()?;
+        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
+        let now = self.now();
+        blocking(move || {
+            KeptLock::try_pin(&keyring, &entry, pin.expose(), now).map_err(|error| match error {
+                PinError::Keyring(error) => report::keyring(&error),
+                PinError::Work(error) => report::slots(&error),
+            })
+        })
+        .await
+    }
+
+    /// Whether it is still the person who signed in that sits at the window. By the PIN; a sign-in that asks anew belongs
+    /// here as well.
+    pub(super) async fn has_just_shown_who_they_are(
+        &self,
+        open: &Open,
+        pin: SecretText,
+    ) -> Result<(), ErrorReport> {
+        match self.try_pin(&open.session, pin).await? {
+            Tried::Right => Ok(()),
+            Tried::Wrong(left) => Err(wrong_pin(left)),
+            Tried::Spent => Err(wrong_pin(0)),
+            Tried::NoPin => Err(ErrorReport::new(ErrorCode::GlassNeedsPin)),
+        }
     }
 
     fn limits(&self, open: &Open) -> Limits {
@@ -248,6 +265,7 @@ impl Inner {
     async fn lock(self: Arc<Self>, why: &'static str) {
         let _turn = self.turn.lock().await;
         let Ok(open) = self.open() else { return };
+        let glass = self.take_glass();
         let (now, limits) = (self.now(), self.limits(&open));
         let (connection, notifications) = {
             let state = self.state();
@@ -271,6 +289,9 @@ impl Inner {
         open.vault.close_cache();
         let entry = NewEntry { reason: Some(why.to_owned()), ..open.entry("session.lock", now) };
         self.note(&open, entry).await;
+        if let Some(glass) = glass {
+            self.glass_closed(&open, &glass, "lock").await;
+        }
         self.note_waiting(&open).await;
         match self.keep_lock(&open.session, move |kept| kept.lock(now, limits)).await {
             Ok(kept) => self.on_lock_screen(|_, _, tries| *tries = kept.tries_left()),
@@ -303,6 +324,9 @@ impl Inner {
     async fn expire(self: Arc<Self>) {
         let _turn = self.turn.lock().await;
         let open = self.open().ok().or_else(|| self.presence().parting.clone());
+        if let Some(open) = &open {
+            self.close_glass(open, "session").await;
+        }
         let session = open.as_ref().map(|open| open.session.clone()).or_else(|| self.locked_session());
         let Some(session) = session else { return };
         let now = self.now();
@@ -428,6 +452,14 @@ impl Inner {
         if let Err(error) = self.keep_lock(&open.session, move |kept| kept.left_at(now, limits)).await {
             tracing::warn!(code = error.code.as_str(), "The next start may ask who it is.");
         }
+    }
+}
+
+fn wrong_pin(left: u32) -> ErrorReport {
+    match left {
+        0 => ErrorReport::new(ErrorCode::PinSpent),
+        1 => ErrorReport::new(ErrorCode::WrongPin).with_detail("one more try"),
+        left => ErrorReport::new(ErrorCode::WrongPin).with_detail(format!("{left} more tries")),
     }
 }
 

@@ -7,17 +7,20 @@
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
 //! `standing` says how things stand with the server, `clocks` how its clock and this one do, `figures` how the connection
 //! has been, `supporting` what is handed to who helps.
+//! `allowed` asks the access table, and `glass` opens somebody else's record in an emergency.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
 //! of it outlives the program.
 
 mod acting;
 mod alerting;
+mod allowed;
 mod asking;
 mod clocks;
 mod conflict;
 mod conversation;
 mod figures;
 mod following;
+mod glass;
 mod keeping;
 mod kept_lock;
 mod keys;
@@ -36,7 +39,7 @@ mod views;
 mod ways;
 mod writing;
 
-pub use self::{opening::directory_name, supporting::HostReport};
+pub use self::{opening::directory_name, supporting::HostReport, upkeep::kept_policy};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
 
@@ -84,6 +87,8 @@ struct Inner {
     knows_repeats: AtomicBool,
     /// How long the person has been here, or away.
     presence: Mutex<locking::Presence>,
+    /// The record that is open in an emergency. In memory alone.
+    glass: Mutex<Option<glass::Glass>>,
     /// Opening, locking and ending come one after the other.
     turn: tokio::sync::Mutex<()>,
     /// How far the server's clock is ahead.
@@ -227,6 +232,7 @@ impl Desk {
                 outbox: Notify::new(),
                 knows_repeats: AtomicBool::new(false),
                 presence: Mutex::default(),
+                glass: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
                 ahead: clocks::Ahead::default(),
                 since: figures::Since::default(),

@@ -13,6 +13,7 @@ use chatehr_audit::NewEntry;
 use chatehr_contract::{
     Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Policy, Role, Session,
     Stage, WayIn,
+    access::{Access, Action, Relation, decide},
 };
 use chatehr_vault::{
     Vault, VaultKey,
@@ -53,14 +54,14 @@ impl Desk {
     /// Signs in with a test account's code.
     ///
     /// # Errors
-    /// When the server cannot be reached, is not ChatEHR, refuses, or the account is not a physician's.
+    /// When the server cannot be reached, is not ChatEHR, refuses, or the account has no place at a desk.
     pub async fn sign_in(&self, code: &str) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
         let refuse = |error: chatehr_client::ClientError| report::client(&error);
         let client = workstation.client_of_its_own();
         client.health().await.map_err(refuse)?;
         let session = client.sign_in(code.trim()).await.map_err(refuse)?;
-        if session.role != Role::Physician {
+        if !has_a_desk(&session.role) {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
         let _turn = self.inner.turn.lock().await;
@@ -87,6 +88,7 @@ impl Desk {
     pub async fn sign_out(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
         if let Ok(open) = self.inner.open() {
+            self.inner.close_glass(&open, "sign-out").await;
             // Who leaves is let go, whatever the disk says.
             self.inner.note(&open, open.entry("session.sign-out", self.inner.now())).await;
         }
@@ -165,6 +167,11 @@ pub(super) struct Opening {
     pub(super) untold: Vec<NewEntry>,
 }
 
+/// Whether this program has a place for the role.
+fn has_a_desk(role: &Role) -> bool {
+    decide(Action::DeskOpen, role.into(), Relation::None) == Access::Granted
+}
+
 /// Whose session it is.
 pub(super) fn person_of(session: &Session) -> Person {
     Person {
@@ -172,6 +179,7 @@ pub(super) fn person_of(session: &Session) -> Person {
         name: session.name.clone(),
         role: session.role.clone(),
         specialties: session.specialties.clone(),
+        delegates_for: session.delegates_for.clone(),
     }
 }
 
@@ -443,6 +451,7 @@ impl Inner {
             let mut presence = self.presence();
             (presence.locked, presence.parting) = (None, None);
         }
+        *self.glass() = None;
         let before = std::mem::replace(&mut *self.state(), next);
         before.tasks.iter().for_each(JoinHandle::abort);
     }
@@ -492,7 +501,7 @@ impl Workstation {
             return Ok(Vec::new());
         }
         let mut accounts = self.client.accounts().await?;
-        accounts.retain(|account| account.role == Role::Physician);
+        accounts.retain(|account| has_a_desk(&account.role));
         Ok(accounts)
     }
 

@@ -128,6 +128,24 @@ impl Open {
         Ok(())
     }
 
+    /// The same of a look that is refused.
+    pub(super) fn look_refused(
+        &self,
+        vault: &chatehr_vault::Vault,
+        action: &'static str,
+        object: &str,
+        now: Timestamp,
+    ) -> Result<(), chatehr_vault::VaultError> {
+        let remembered = format!("{object} refused");
+        if self.looks.counts(action, &remembered, now) {
+            return Ok(());
+        }
+        let objects = vec![object.to_owned()];
+        vault.record(&[NewEntry { objects, outcome: Outcome::Refused, ..self.entry(action, now) }])?;
+        self.looks.remember(action, remembered, now);
+        Ok(())
+    }
+
     /// Writes entries down.
     pub(super) async fn record(&self, entries: Vec<NewEntry>) -> Result<(), ErrorReport> {
         self.vault(move |vault| vault.record(&entries)).await

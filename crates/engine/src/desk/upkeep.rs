@@ -61,7 +61,7 @@ impl Inner {
     async fn keep_policy(&self, open: &Arc<Open>) {
         let Ok(device) = open.vault(chatehr_vault::Vault::device).await else { return };
         let pinned = device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok());
-        if let Some(policy) = kept_policy(&device, pinned) {
+        if let Some(policy) = kept_policy(&device) {
             open.set_policy(policy);
         }
         if !self.is_online() || !self.server_has("policy").await {
@@ -174,7 +174,7 @@ impl Inner {
         self.tell_state();
     }
 
-    async fn server_has(&self, feature: &str) -> bool {
+    pub(super) async fn server_has(&self, feature: &str) -> bool {
         // It says so whenever a connection is made.
         if let Some(has) = self.since.server_has(feature) {
             return has;
@@ -191,7 +191,8 @@ impl Inner {
 }
 
 /// The policy as it was last signed, if it still reads and its signature still holds.
-fn kept_policy(device: &Device, pinned: Option<ServerKey>) -> Option<Policy> {
+pub fn kept_policy(device: &Device) -> Option<Policy> {
+    let pinned = device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok());
     let signed: SignedPolicy = serde_json::from_str(device.policy.as_deref()?).ok()?;
     verify_policy(signed, Some(pinned?)).ok().map(|verified| verified.policy)
 }

@@ -7,7 +7,8 @@ use chatehr_contract::{
     ConsultationId, ConsultationList, ConsultationPage, ConsultationRow, ConsultationStatus,
     ConsultationView, Conversation, ConversationRequest, Delivery, ErrorCode, ErrorReport, EscalationState,
     HistoryLine, MessageBody, MessageKind, MessageView, Patient, Person, PersonId, PersonLabel, Physician,
-    ProgramState, SpecialtyCode,
+    ProgramState, RefusedAction, SpecialtyCode,
+    access::{self, Access, Party, decide},
 };
 use chatehr_vault::{ListQuery, OutboxKind, OutboxRow, OutboxState, StoredMessage, Vault, VaultError};
 
@@ -45,6 +46,8 @@ impl Desk {
                 pin_set: false,
                 clock: self.inner.clock_standing(),
                 loading: self.inner.first_load.loading(),
+                glass: self.inner.open_glass(),
+                may_export: false,
             };
             (program, state.open.clone())
         };
@@ -56,9 +59,10 @@ impl Desk {
                 program.pin_set = presence.pin_set;
             }
             program.keys = self.key_standing(&open).await;
-            let person = open.person.clone();
+            program.may_export = open.may_export();
+            let (whose, specialties) = (open.whose_lists(), open.pools());
             let read = open.vault(move |vault| {
-                let counts = vault.counts(&person.id, &person.specialties)?;
+                let counts = vault.counts(&whose, &specialties)?;
                 Ok((counts, vault.synced_at()?, vault.outbox(None)?))
             });
             match read.await {
@@ -91,12 +95,13 @@ impl Desk {
     pub async fn list(&self, request: ConsultationList) -> Result<ConsultationPage, ErrorReport> {
         let open = self.inner.open()?;
         let (person, now, looker) = (open.person.clone(), self.inner.now(), open.clone());
+        let (whose, pools) = (open.whose_lists(), open.pools());
         open.vault(move |vault| {
             looker.look(vault, "consultation.list", request.scope.as_str(), None, now)?;
             let (found, total) = vault.consultations(&ListQuery {
                 scope: request.scope,
-                person: &person.id,
-                specialties: &person.specialties,
+                person: &whose,
+                specialties: &pools,
                 specialty: request.specialty.as_ref(),
                 offset: request.offset,
                 limit: request.limit.clamp(1, MOST_ROWS),
@@ -112,6 +117,10 @@ impl Desk {
     /// It is not (any longer) in this person's view; the files do not answer.
     pub async fn consultation(&self, id: &ConsultationId) -> Result<ConsultationView, ErrorReport> {
         let open = self.inner.open()?;
+        if let Some(view) = self.inner.consultation_through_glass(&open, id).await? {
+            return Ok(view);
+        }
+        self.inner.may_look(&open, access::Action::ConsultationRead, id).await?;
         let (person, id, now, looker) = (open.person.clone(), id.clone(), self.inner.now(), open.clone());
         let view = open.vault(move |vault| match vault.consultation(&id)? {
             Some(consultation) => {
@@ -131,23 +140,30 @@ impl Desk {
     /// Nobody is signed in; the files do not answer.
     pub async fn conversation(&self, request: ConversationRequest) -> Result<Conversation, ErrorReport> {
         let open = self.inner.open()?;
-        let me = open.person.id.clone();
-        self.inner.view(&request.id);
         let limit = request.limit.clamp(1, MOST_ROWS);
+        if let Some(conversation) = self.inner.conversation_through_glass(&open, &request.id, limit).await? {
+            return Ok(conversation);
+        }
+        self.inner.may_look(&open, access::Action::MessageList, &request.id).await?;
+        let (me, whose) = (open.person.id.clone(), open.whose_lists());
+        self.inner.view(&request.id);
         let (now, looker) = (self.inner.now(), open.clone());
         let read = open.vault(move |vault| {
             let consultation = vault.consultation(&request.id)?;
             let patient = consultation.as_ref().map(|consultation| &consultation.patient_id);
             looker.look(vault, "message.list", request.id.as_str(), patient, now)?;
-            Ok((conversation(vault, &me, request.id, limit)?, consultation))
+            Ok((conversation(vault, &me, &whose, request.id, limit)?, consultation))
         });
         let ((conversation, newly_read), consultation) = read.await?;
+        let tells = consultation.as_ref().is_some_and(|consultation| {
+            open.access(access::Action::MessageReceipt, consultation) == Access::Granted
+        });
         if let Some(consultation) = consultation {
             self.inner.alert_seen(&open, &consultation);
         }
         if newly_read {
             let latest = conversation.messages.iter().rev().find_map(|message| message.id.clone());
-            if let Some(latest) = latest {
+            if let Some(latest) = latest.filter(|_| tells) {
                 open.receipts.owe(conversation.consultation_id.clone(), latest);
                 self.inner.outbox.notify_one();
             }
@@ -212,31 +228,49 @@ const fn step_of(kind: OutboxKind) -> Option<Action> {
 /// Whether this person may write to the patient of a consultation, with what waits taken as done.
 pub(super) fn may_write(consultation: &mut Consultation, person: &Person, waiting: &[OutboxRow]) -> bool {
     take_as_done(consultation, waiting);
-    consultation.physician_id.as_ref() == Some(&person.id)
+    takes_words(consultation, person) && is_granted(access::Action::MessageCreate, consultation, person)
+}
+
+/// Whether the record stands so that this person, or whom they act for, would write.
+fn takes_words(consultation: &Consultation, person: &Person) -> bool {
+    in_charge(consultation, person)
         && matches!(consultation.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
 }
 
-/// What this person may do with a consultation as it stands, with what waits taken as done. A status we do not know
-/// offers nothing.
+/// Whether this person is in charge, or acts for who is.
+fn in_charge(consultation: &Consultation, person: &Person) -> bool {
+    person.stands_for().is_some_and(|physician| consultation.physician_id.as_ref() == Some(physician))
+}
+
+fn is_granted(action: access::Action, consultation: &Consultation, person: &Person) -> bool {
+    let relation = person.relation_to(consultation);
+    decide(action, Party::from(&person.role), relation) == Access::Granted
+}
+
+/// What this person may do with a consultation as it stands, with what waits taken as done, and what its state would allow
+/// and the access table does not. A status we do not know offers nothing.
 pub(super) fn actions(
     consultation: &mut Consultation,
     person: &Person,
     waiting: &[OutboxRow],
-) -> Vec<Action> {
+) -> (Vec<Action>, Vec<RefusedAction>) {
     let steps = take_as_done(consultation, waiting);
     let stuck = waiting.iter().filter(|row| matches!(row.state, OutboxState::Stuck { .. }));
     let undecided = stuck.filter_map(|row| step_of(row.kind)).count() > 0;
-    let mut actions = as_it_stands(consultation, person);
-    actions.retain(|action| match action {
+    let mut offered = as_it_stands(consultation, person);
+    offered.retain(|action| match action {
         Action::Start | Action::Complete => !undecided,
         // What needs the server's word is decided on what the server knows.
         _ => steps.is_empty(),
     });
-    actions
+    let (may, not): (Vec<_>, Vec<_>) =
+        offered.into_iter().partition(|action| is_granted(action.row(), consultation, person));
+    let refused = |action: Action| RefusedAction { action, why: action.row().refusal().to_owned() };
+    (may, not.into_iter().map(refused).collect())
 }
 
 fn as_it_stands(consultation: &Consultation, person: &Person) -> Vec<Action> {
-    let mine = consultation.physician_id.as_ref() == Some(&person.id);
+    let mine = in_charge(consultation, person);
     match consultation.status {
         ConsultationStatus::Pending if wants_answer_from(consultation, person) => {
             let acknowledge = may_acknowledge(consultation, person).then_some(Action::Acknowledge);
@@ -248,7 +282,7 @@ fn as_it_stands(consultation: &Consultation, person: &Person) -> Vec<Action> {
     }
 }
 
-fn consultation_view(
+pub(super) fn consultation_view(
     vault: &Vault,
     person: &Person,
     consultation: Consultation,
@@ -257,6 +291,8 @@ fn consultation_view(
     let label = |id: &PersonId| -> Result<PersonLabel, VaultError> {
         let name = match vault.physician(id)? {
             Some(physician) => Some(physician.name),
+            // Not everybody who has a desk is in the directory.
+            None if *id == person.id => Some(person.name.clone()),
             None => vault.patient(id)?.map(|patient| patient.name),
         };
         Ok(PersonLabel { id: id.clone(), name })
@@ -281,8 +317,12 @@ fn consultation_view(
     let draft = vault.draft(&consultation.id)?;
     let waiting = vault.outbox(Some(&consultation.id))?;
     let mut expected = consultation.clone();
-    let may_write = may_write(&mut expected, person, &waiting);
-    let actions = actions(&mut expected, person, &waiting);
+    let writes = may_write(&mut expected, person, &waiting);
+    let (actions, refused) = actions(&mut expected, person, &waiting);
+    let may_note =
+        consultation.status.is_open() && is_granted(access::Action::ConsultationNote, &consultation, person);
+    let may_not_write = (takes_words(&expected, person) && !writes)
+        .then(|| access::Action::MessageCreate.refusal().to_owned());
     Ok(ConsultationView {
         description: consultation.description.clone(),
         physician: consultation.physician_id.as_ref().map(label).transpose()?,
@@ -292,7 +332,10 @@ fn consultation_view(
         waiting: take_as_done(&mut expected, &waiting),
         unsure,
         actions,
-        may_write,
+        refused,
+        may_write: writes,
+        may_note,
+        may_not_write,
         appointments: appointment_rows(vault, appointments)?,
         earlier: rows(vault, person, earlier)?,
         draft,
@@ -316,13 +359,16 @@ fn row(
     patients: &BTreeMap<PersonId, Patient>,
 ) -> Result<ConsultationRow, VaultError> {
     let pending = consultation.status == ConsultationStatus::Pending;
-    let mine = consultation.physician_id.as_ref() == Some(&person.id);
+    let mine = in_charge(&consultation, person).then(|| person.stands_for()).flatten().cloned();
     let patient = match patients.get(&consultation.patient_id) {
         Some(patient) => Some(patient.clone()),
         None => vault.patient(&consultation.patient_id)?,
     };
     Ok(ConsultationRow {
-        unread: if mine { vault.unread(&consultation.id, &person.id)? } else { 0 },
+        unread: match mine {
+            Some(whose) => vault.unread(&consultation.id, &whose)?,
+            None => 0,
+        },
         answer_due: consultation.escalation().filter(|_| pending).map(|escalation| escalation.ack_due_at),
         summary: summary(&consultation.description),
         id: consultation.id,
@@ -371,10 +417,11 @@ fn patients<'a>(
 fn conversation(
     vault: &Vault,
     me: &PersonId,
+    whose: &PersonId,
     consultation_id: ConsultationId,
     limit: u32,
 ) -> Result<(Conversation, bool), VaultError> {
-    let unread = vault.unread(&consultation_id, me)?;
+    let unread = vault.unread(&consultation_id, whose)?;
     let (stored, has_older) = vault.messages(&consultation_id, limit)?;
     if let Some(latest) = stored.last().filter(|_| unread > 0) {
         vault.mark_read(&consultation_id, latest.message.timestamp)?;

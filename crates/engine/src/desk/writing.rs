@@ -10,11 +10,12 @@ use chatehr_audit::NewEntry;
 use chatehr_contract::{
     ChangeNotice, ConsultationId, EditMessage, EnvelopeId, ErrorCode, ErrorReport, KeepEdit, MessageKind,
     NewMessage, PersonId, SaveDraft, SendMessage,
+    access::{Access, Action, decide},
 };
 use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxRow, Vault, VaultError};
 use serde_json::Map;
 
-use super::{Desk, Inner, Open, acting, record, views};
+use super::{Desk, Inner, Open, acting, allowed::role_forbids, record, views};
 use crate::report;
 
 impl Desk {
@@ -23,11 +24,13 @@ impl Desk {
     /// # Errors
     /// Nothing to send, or too much; the consultation is not this person's to write in; the files take nothing.
     pub async fn send(&self, request: &SendMessage) -> Result<(), ErrorReport> {
+        self.inner.may(Action::MessageCreate, &request.consultation_id).await?;
         let open = self.inner.open()?;
         let id = request.consultation_id.clone();
         let found = open.vault(move |vault| Ok((vault.consultation(&id)?, vault.outbox(Some(&id))?))).await?;
         let (Some(mut consultation), waiting) = found else {
-            return Err(ErrorReport::new(ErrorCode::NotFound));
+            let (id, report) = (&request.consultation_id, ErrorReport::new(ErrorCode::NotFound));
+            return Err(self.inner.refused(&open, Action::MessageCreate, id, report).await);
         };
         let named = consultation.clone();
         if !views::may_write(&mut consultation, &open.person, &waiting) {
@@ -125,6 +128,14 @@ impl Desk {
         // The last words before a lock come after it.
         let parting = self.inner.presence().parting.clone();
         let open = self.inner.open().or_else(|error| parting.ok_or(error))?;
+        let asked = draft.consultation_id.clone();
+        // Behind a lock the record cannot be looked at any more, and what was typed is kept all the same.
+        let held = open.vault(move |vault| Ok(vault.consultation(&asked).unwrap_or_default())).await?;
+        let relation = held.as_ref().map_or(open.party().closest(), |held| open.person.relation_to(held));
+        if decide(Action::DraftSave, open.party(), relation) != Access::Granted {
+            let report = role_forbids(Action::DraftSave);
+            return Err(self.inner.refused(&open, Action::DraftSave, &draft.consultation_id, report).await);
+        }
         let now = self.inner.now();
         open.vault(move |vault| vault.save_draft(&draft.consultation_id, &draft.text, now)).await
     }

@@ -30,6 +30,9 @@ use tempfile::TempDir;
 
 pub const OKAFOR: &str = "482913";
 pub const LINDQVIST: &str = "615208";
+/// Acts for Okafor.
+pub const MENSAH: &str = "537064";
+pub const FELDMAN: &str = "918364";
 pub const MARTA: &str = "205117";
 pub const API_KEY: &str = "engine-tests-workstation-key";
 
@@ -227,6 +230,17 @@ impl Bench {
         panic!("waited in vain for {id}: {:?}", self.desk.state().await);
     }
 
+    /// Until a colleague's is known to be a colleague's.
+    pub async fn until_gone(&self, id: &ConsultationId) {
+        for _ in 0..400 {
+            if self.desk.consultation(id).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{id} stays");
+    }
+
     pub async fn queue(&self) -> Vec<ConsultationRow> {
         let request = ConsultationList { scope: ListScope::Queue, limit: 100, ..ConsultationList::default() };
         self.desk.list(request).await.unwrap().rows
@@ -308,24 +322,30 @@ pub struct Clinic {
     pub address: SocketAddr,
     store: TempDir,
     rates: RateSettings,
+    policy: Policy,
 }
 
 impl Clinic {
     pub async fn open() -> Self {
-        Self::with_rates(RateSettings::default()).await
+        Self::with(RateSettings::default(), Policy::default()).await
     }
 
     /// One that a test may ask without end.
     pub async fn patient() -> Self {
         let plenty = Rate::new(1_000_000, 1_000_000);
         let all = ClassRates { person: plenty, machine: plenty, address: plenty };
-        Self::with_rates(RateSettings { read: all, write: all, sign_in: all, stream: all }).await
+        Self::with(RateSettings { read: all, write: all, sign_in: all, stream: all }, Policy::default()).await
     }
 
-    async fn with_rates(rates: RateSettings) -> Self {
+    /// One with rules of its own.
+    pub async fn with_policy(policy: Policy) -> Self {
+        Self::with(RateSettings::default(), policy).await
+    }
+
+    async fn with(rates: RateSettings, policy: Policy) -> Self {
         let store = TempDir::new().unwrap();
-        let running = start("127.0.0.1:0".parse().unwrap(), store.path(), rates).await;
-        Self { address: running.address, running: Some(running), store, rates }
+        let running = start("127.0.0.1:0".parse().unwrap(), store.path(), rates, policy.clone()).await;
+        Self { address: running.address, running: Some(running), store, rates, policy }
     }
 
     pub async fn stop(&mut self) {
@@ -333,7 +353,7 @@ impl Clinic {
     }
 
     pub async fn start_again(&mut self) {
-        self.running = Some(start(self.address, self.store.path(), self.rates).await);
+        self.running = Some(start(self.address, self.store.path(), self.rates, self.policy.clone()).await);
     }
 
     pub fn url(&self) -> String {
@@ -354,6 +374,30 @@ impl Clinic {
     pub async fn as_person(&self, code: &str) -> (chatehr_client::SignedIn, PersonId) {
         let session = self.client().sign_in(code).await.unwrap();
         (self.client().with_session(&session.token), session.id)
+    }
+
+    /// Marta writes to who is in charge, sealed as her program would.
+    pub async fn marta_writes(&self, consultation: &ConsultationId, to: &str, text: &str) {
+        let (marta, from) = self.as_person(MARTA).await;
+        let material = marta.message_key(consultation).await.unwrap();
+        let key = chatehr_seal::MessageKey::from_parts(&material.kid, material.key.as_slice()).unwrap();
+        let to_id = PersonId::new(to);
+        let envelope = EnvelopeId::new(format!("0198c0de-0000-7000-8000-{:012x}", text.len()));
+        let binding = chatehr_seal::Binding { consultation, envelope: &envelope, from: &from, to: &to_id };
+        let content = chatehr_seal::seal(&key, &binding, text, [7; 12]).unwrap();
+        let mut metadata = serde_json::Map::new();
+        metadata.insert("envelopeId".to_owned(), envelope.as_str().into());
+        let consultation_id = consultation.clone();
+        let message = NewMessage { to_id, consultation_id, content, kind: MessageKind::Text, metadata };
+        marta.send_message(&message, envelope.as_str()).await.unwrap();
+    }
+
+    /// Somebody takes a request that waits.
+    pub async fn taken_by(&self, code: &str, id: &ConsultationId) -> Consultation {
+        let update =
+            ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
+        let (server, _) = self.as_person(code).await;
+        server.update_consultation(id, &update, &format!("{code} takes {id}")).await.unwrap()
     }
 
     /// Marta asks for a cardiology consultation.
@@ -405,8 +449,8 @@ pub fn settings(url: &str, data: &Path) -> Settings {
     }
 }
 
-async fn start(listen: SocketAddr, store: &Path, rates: RateSettings) -> Running {
-    let config =
-        Config { database: Some(store.join("clinic.db")), rates, ..Config::new(listen, API_KEY, [7; 32]) };
+async fn start(listen: SocketAddr, store: &Path, rates: RateSettings, policy: Policy) -> Running {
+    let database = Some(store.join("clinic.db"));
+    let config = Config { database, rates, policy, ..Config::new(listen, API_KEY, [7; 32]) };
     start_server(config).await.unwrap()
 }

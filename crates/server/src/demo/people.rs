@@ -174,7 +174,7 @@ pub(super) fn physicians() -> Vec<Physician> {
         .collect()
 }
 
-/// The five that the sign-in screen offers.
+/// Those whom the sign-in screen offers.
 pub(super) fn accounts(patients: &[Patient], physicians: &[Physician]) -> Vec<Account> {
     let of_physician = |code: &str, number| {
         let physician = physicians.iter().find(|physician| physician.id == physician_id(number))?;
@@ -184,6 +184,7 @@ pub(super) fn accounts(patients: &[Patient], physicians: &[Physician]) -> Vec<Ac
             role: Role::Physician,
             name: physician.name.clone(),
             specialties: physician.specialties.clone(),
+            delegates_for: None,
         })
     };
     let of_patient = |code: &str, number| {
@@ -194,6 +195,7 @@ pub(super) fn accounts(patients: &[Patient], physicians: &[Physician]) -> Vec<Ac
             role: Role::Patient,
             name: patient.name.clone(),
             specialties: Vec::new(),
+            delegates_for: None,
         })
     };
     let admin = Account {
@@ -202,6 +204,15 @@ pub(super) fn accounts(patients: &[Patient], physicians: &[Physician]) -> Vec<Ac
         role: Role::Admin,
         name: name(&["Ruth"], "Feldman"),
         specialties: Vec::new(),
+        delegates_for: None,
+    };
+    let nurse = Account {
+        code: "537064".to_owned(),
+        id: PersonId::new("nurse-3"),
+        role: Role::Nurse,
+        name: name(&["Abena"], "Mensah"),
+        specialties: vec![Cardiology],
+        delegates_for: Some(physician_id(OKAFOR)),
     };
     [
         of_physician("482913", OKAFOR),
@@ -209,6 +220,7 @@ pub(super) fn accounts(patients: &[Patient], physicians: &[Physician]) -> Vec<Ac
         of_patient("205117", 2041),
         of_patient("730442", 2044),
         Some(admin),
+        Some(nurse),
     ]
     .into_iter()
     .flatten()

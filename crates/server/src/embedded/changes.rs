@@ -17,7 +17,9 @@ use crate::{
     op::Outcome,
     problem::Problem,
     store::StoredAppointment,
-    visibility::{appointment_relation, appointments_seen_by, consultations_seen_by, sees, takes_part},
+    visibility::{
+        appointment_relation, appointments_seen_by, consultations_seen_by, reads_conversation, sees,
+    },
 };
 
 /// Stands between the parts of a cursor that walks through everything: place, kind, last id.
@@ -25,7 +27,7 @@ const BETWEEN: char = '~';
 
 impl Here<'_> {
     pub(super) fn list_changes(self, since: Option<&str>, limit: u32) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let (changes, cursor, more) = match since {
             None => {
                 let (epoch, latest) = self.tx.latest_place()?;
@@ -69,7 +71,9 @@ impl Here<'_> {
             }
             "message" => {
                 let nobody = PersonId::new("");
-                let records = self.tx.messages_from(actor.id().unwrap_or(&nobody), after, limit)?;
+                let whose =
+                    actor.stands_for().or_else(|| actor.patient().map(|me| &me.id)).unwrap_or(&nobody);
+                let records = self.tx.messages_from(whose, after, limit)?;
                 let last = records.last().map(|message| message.id.to_string());
                 for message in records {
                     changes.push(self.message_change(message)?);
@@ -119,7 +123,7 @@ impl Here<'_> {
                     changes.extend(self.receipt(consultation_id, person_id, message_id)?);
                     continue;
                 }
-                EventKind::Reset | EventKind::Unknown => continue,
+                EventKind::GlassBroken { .. } | EventKind::Reset | EventKind::Unknown => continue,
             };
             if told.insert((kind, id.clone())) {
                 changes.push(self.now(kind, id)?);
@@ -139,7 +143,7 @@ impl Here<'_> {
     ) -> Result<Vec<Value>, Problem> {
         let actor = &self.call.actor;
         let in_charge = match self.tx.consultation(id)? {
-            Some(place) => actor.physician().is_some() && takes_part(actor, &place),
+            Some(place) => actor.stands_for().is_some() && reads_conversation(actor, &place),
             None => false,
         };
         if !in_charge {
@@ -164,13 +168,13 @@ impl Here<'_> {
             "appointment" => self
                 .tx
                 .appointment(AppointmentId::new(id.as_str()).as_str())?
-                .filter(|stored| actor.oversees() || appointment_relation(actor, stored) == Relation::Own)
+                .filter(|stored| actor.oversees() || appointment_relation(actor, stored) != Relation::Other)
                 .map(|stored| appointment_change(&stored)),
             _ => match self.tx.message(&MessageId::new(id.as_str()))? {
                 Some(message) => self
                     .tx
                     .consultation(&message.consultation_id)?
-                    .filter(|place| takes_part(actor, place))
+                    .filter(|place| reads_conversation(actor, place))
                     .map(|_| self.message_change(message))
                     .transpose()?,
                 None => None,

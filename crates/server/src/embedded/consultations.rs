@@ -2,7 +2,7 @@
 
 use chatehr_contract::{
     Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline, Handoff, NewConsultation,
-    PersonId, SpecialtyCode, Urgency,
+    NewNote, PersonId, SpecialtyCode, Urgency,
     access::{Access, Relation, decide},
 };
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::{
 
 impl Here<'_> {
     pub(super) fn list_consultations(self, filter: &ConsultationFilter) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let (mut rows, total) = self.tx.consultations(&consultations_seen_by(&self.call.actor), filter)?;
         if self.call.actor.patient().is_some() {
             for row in &mut rows {
@@ -39,7 +39,7 @@ impl Here<'_> {
         let whose = match (actor.patient(), actor.physician()) {
             (Some(me), _) if me.id != new.patient_id => Relation::Other,
             (_, Some(_)) if !self.may_begin_with(&new.patient_id)? => Relation::Other,
-            _ => Relation::Own,
+            _ => actor.party().closest(),
         };
         self.allow(whose)?;
         if let Some(wish) = &new.physician_id {
@@ -108,10 +108,20 @@ impl Here<'_> {
         self.changed(before, Some(after))
     }
 
+    pub(super) fn add_note(self, id: &ConsultationId, note: &NewNote) -> Result<Outcome, Problem> {
+        let before = self.consultation(id)?;
+        let after = life_cycle::note(&before, note.text.trim(), self.me()?, self.call.now)
+            .map_err(|refusal| Problem::refused(refusal, as_seen(&self.call.actor, &before)))?;
+        self.changed(before, Some(after))
+    }
+
     /// The record, if the call may have it.
     pub(super) fn consultation(self, id: &ConsultationId) -> Result<Consultation, Problem> {
         let record = self.tx.consultation(id)?.ok_or(Problem::NotFound)?;
-        self.allow(relation(&self.call.actor, &record))?;
+        let relation = relation(&self.call.actor, &record);
+        if !self.is_open_by_glass(&record, relation)? {
+            self.allow(relation)?;
+        }
         Ok(record)
     }
 
@@ -131,9 +141,10 @@ impl Here<'_> {
         Ok(record)
     }
 
-    /// Who asks, a physician: the access table lets nobody else come so far.
+    /// Who asks, a physician or somebody who acts for one: the access table lets nobody else come so far.
     fn me(&self) -> Result<&Person, Problem> {
-        self.call.actor.physician().ok_or(Problem::Forbidden("Only a physician may do this."))
+        let me = self.call.actor.person().filter(|me| me.stands_for().is_some());
+        me.ok_or(Problem::Forbidden("Only a physician may do this."))
     }
 
     /// Whether a physician treats this patient or might: making a record of a stranger would open everything else of

@@ -20,7 +20,7 @@ const DRAWS: u32 = 10;
 
 impl Here<'_> {
     pub(super) fn create_kiosk_code(self, new: &NewKioskCode) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(self.call.actor.party().closest())?;
         let seen = patients_seen_by(&self.call.actor);
         if self.tx.patients(&seen, Some(new.patient_id.as_str()), None, 1)?.is_empty() {
             return Err(Problem::NotFound);
@@ -37,7 +37,7 @@ impl Here<'_> {
 
     /// A wrong code, a code that has run out and a wrong date of birth answer alike.
     pub(super) fn create_kiosk_session(self, new: &NewKioskSession) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let fingerprint = self.fingerprint(new.code.trim());
         let patient = self.tx.kiosk_code(&fingerprint, self.call.now)?.ok_or(Problem::SignInRefused)?;
         let everybody = patients_seen_by(&self.call.actor);
@@ -52,6 +52,7 @@ impl Here<'_> {
             id: patient.id.clone(),
             role: Role::Patient,
             specialties: Vec::new(),
+            delegates_for: None,
             session: Some(self.app.sources.id()?),
             via: None,
         };
@@ -63,6 +64,7 @@ impl Here<'_> {
             role: Role::Patient,
             name: patient.name,
             specialties: Vec::new(),
+            delegates_for: None,
         };
         Ok(Outcome::of(201, &session)?.about(&patient.id))
     }

@@ -8,6 +8,7 @@ mod changes;
 mod consultations;
 mod directory;
 mod escalating;
+mod glass;
 mod kiosk;
 mod messages;
 mod oversight;
@@ -21,7 +22,7 @@ use std::{
 use async_trait::async_trait;
 use chatehr_contract::{
     Timestamp,
-    access::{Access, Action, Relation, decide},
+    access::{Access, Relation, decide},
 };
 
 pub(crate) use self::{
@@ -60,6 +61,9 @@ const FEATURES: &[&str] = &[
     "keys",
     "anchors",
     "on-behalf-of",
+    "break-glass",
+    "delegates",
+    "notes",
 ];
 
 /// Stands for the store, its rules and its seals. Cheap to clone.
@@ -163,13 +167,11 @@ impl Provider for Embedded {
     }
 }
 
-/// A physician whose token names no specialty has those of the directory.
+/// A physician whose token names no specialty has those of the directory, and a nurse those of their physician.
 fn know_specialties(tx: &Tx<'_>, actor: &mut Actor) -> Result<(), StoreError> {
-    if actor.physician().is_none_or(|me| !me.specialties.is_empty()) {
-        return Ok(());
-    }
     let Actor::Person(me) = actor else { return Ok(()) };
-    if let Some(known) = tx.physician(me.id.as_str())? {
+    let Some(physician) = me.stands_for().filter(|_| me.specialties.is_empty()) else { return Ok(()) };
+    if let Some(known) = tx.physician(physician.as_str())? {
         me.specialties = known.specialties;
     }
     Ok(())
@@ -185,6 +187,10 @@ impl Here<'_> {
             Op::Acknowledge(id) => self.acknowledge(id),
             Op::Decline(id, decline) => self.decline(id, decline),
             Op::HandOff(id, handoff) => self.hand_off(id, handoff),
+            Op::AddNote(id, note) => self.add_note(id, note),
+            Op::BreakGlass(id, new) => self.break_glass(id, new),
+            Op::CloseGlass(id) => self.close_glass(id),
+            Op::ListGlass => self.list_glass(),
             Op::ListAppointments(filter) => self.list_appointments(filter),
             Op::CreateAppointment(new) => self.create_appointment(new),
             Op::UpdateAppointment(id, update) => self.update_appointment(id, update),
@@ -228,38 +234,7 @@ pub(crate) fn allow(call: &Call, relation: Relation) -> Result<(), Problem> {
         Access::WithReason => Err(Problem::Forbidden(
             "This needs a reason, in the header Break-Glass-Reason; it goes on record.",
         )),
-        Access::Refused => Err(Problem::Forbidden(refusal(action))),
-        Access::Hidden => Err(Problem::NotFound),
-    }
-}
-
-/// A refusal in words.
-const fn refusal(action: Action) -> &'static str {
-    match action {
-        Action::ConsultationCreate => {
-            "A patient asks for themselves, a physician for patients whom they treat or might."
-        }
-        Action::ConsultationUpdate => "Only a physician may change a consultation.",
-        Action::ConsultationAcknowledge => "Only a physician may acknowledge a request.",
-        Action::ConsultationDecline => "Only a physician may decline.",
-        Action::ConsultationHandoff => "Only the physician in charge may hand a consultation off.",
-        Action::AppointmentCreate | Action::AppointmentUpdate => {
-            "Appointments are made by the physician whose time it is, or by staff."
-        }
-        Action::AppointmentRespond => "Only the patient answers for the patient.",
-        Action::MessageList
-        | Action::MessageCreate
-        | Action::MessageReceipt
-        | Action::KeyRead
-        | Action::AttachmentCreate
-        | Action::AttachmentRead => {
-            "Only the patient and the physician in charge take part in this conversation."
-        }
-        Action::KioskCodeCreate => "A kiosk code is made by staff.",
-        Action::KioskSessionCreate | Action::AccountList | Action::TestSignIn => {
-            "Sign-in needs the API key of a machine."
-        }
-        Action::AnchorCreate => "A workstation's log is anchored by staff.",
-        _ => "This is not for this role.",
+        Access::ByPolicy(_) | Access::Refused => Err(Problem::Forbidden(action.refusal())),
+        Access::BehindGlass | Access::Hidden => Err(Problem::NotFound),
     }
 }

@@ -14,37 +14,36 @@ use crate::{
 impl Here<'_> {
     pub(super) fn list_accounts(self) -> Result<Outcome, Problem> {
         self.in_a_demonstration()?;
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         Ok(Outcome::list(&self.tx.accounts()?)?)
     }
 
     pub(super) fn test_sign_in(self, code: &str) -> Result<Outcome, Problem> {
         self.in_a_demonstration()?;
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let account = self.tx.account(code.trim())?.ok_or(Problem::SignInRefused)?;
         let token = BASE64_URL_SAFE_NO_PAD.encode(self.app.sources.bytes::<32>()?);
         let expires_at = self.call.now.plus_seconds(SESSION_HOURS * 3600);
-        let Account { id, role, name, specialties, .. } = account;
-        let person = Person { id, role, specialties, session: Some(self.app.sources.id()?), via: None };
+        let Account { id, role, name, specialties, delegates_for, .. } = account;
+        let session = Some(self.app.sources.id()?);
+        let person = Person { id, role, specialties, delegates_for, session, via: None };
         self.tx.add_session(&digest(&token), &person, expires_at)?;
-        let Person { id, role, specialties, .. } = person;
-        Ok(Outcome::of(200, &Session { token, expires_at, id, role, name, specialties })?)
+        let Person { id, role, specialties, delegates_for, .. } = person;
+        Ok(Outcome::of(200, &Session { token, expires_at, id, role, name, specialties, delegates_for })?)
     }
 
     /// Who the token stands for. A gateway asks this of a token that it does not know.
     pub(super) fn read_session(self) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let body = match &self.call.actor {
             Actor::Machine(name) => json!({ "machine": name }),
-            Actor::Person(Person { id, role, specialties, .. }) => {
-                json!({ "id": id, "role": role, "specialties": specialties, "expiresAt": self.call.trace.token_end })
-            }
+            Actor::Person(person) => person.told(self.call.trace.token_end),
         };
         Ok(Outcome::of(200, &body)?)
     }
 
     pub(super) fn end_session(self) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         if let Some(token) = &self.call.trace.token {
             self.tx.end_session(&digest(&token.0))?;
         }

@@ -9,7 +9,14 @@ use crate::escalation::EscalationPolicy;
 
 fn person(id: &str, role: Role) -> Actor {
     let specialties = if role == Role::Physician { vec![SpecialtyCode::Cardiology] } else { Vec::new() };
-    Actor::Person(Person { id: PersonId::new(id), role, specialties, session: None, via: None })
+    Actor::Person(Person {
+        id: PersonId::new(id),
+        role,
+        specialties,
+        delegates_for: None,
+        session: None,
+        via: None,
+    })
 }
 
 /// `d-1` to `d-4` are cardiologists, `n-1` is a neurologist.
@@ -211,6 +218,7 @@ fn who_is_asked_and_declines_passes_it_on_at_once() {
     let second = Person {
         id: PersonId::new("d-2"),
         role: Role::Physician,
+        delegates_for: None,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
         via: None,
@@ -241,6 +249,7 @@ fn what_was_acknowledged_and_not_accepted_goes_on() {
     let me = Person {
         id: PersonId::new("d-1"),
         role: Role::Physician,
+        delegates_for: None,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
         via: None,
@@ -262,6 +271,7 @@ fn a_patient_reads_that_it_was_declined_and_not_what_colleagues_wrote() {
     let me = Person {
         id: PersonId::new("d-1"),
         role: Role::Physician,
+        delegates_for: None,
         specialties: vec![SpecialtyCode::Cardiology],
         session: None,
         via: None,

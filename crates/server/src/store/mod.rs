@@ -11,6 +11,7 @@ mod attachments;
 mod consultations;
 mod directory;
 mod events;
+mod glass;
 mod kiosk;
 mod messages;
 mod sessions;
@@ -179,6 +180,7 @@ impl Store {
             M::up(include_str!("schema.sql")),
             M::up(include_str!("schema_2.sql")),
             M::up(chatehr_audit::SCHEMA),
+            M::up(include_str!("schema_3.sql")),
         ])
         .to_latest(&mut connection)?;
         let fresh: String = sources.bytes::<6>()?.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
 };
-use chatehr_contract::{InvalidField, Timestamp};
+use chatehr_contract::{InvalidField, Timestamp, is_reason};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,8 +24,6 @@ const ACCEPT_ENVELOPE: HeaderName = HeaderName::from_static("accept-envelope");
 const BREAK_GLASS_REASON: HeaderName = HeaderName::from_static("break-glass-reason");
 /// Bytes of a body that is too large which are still read, so that its sender hears the answer and not a reset.
 const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
-/// Shortest and longest reason for looking at what one otherwise may not, in characters.
-const REASON_CHARS: std::ops::RangeInclusive<usize> = 8..=500;
 
 /// One request, taken apart.
 pub(crate) struct Asked {
@@ -276,14 +274,7 @@ pub(crate) fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(BREAK_GLASS_REASON) else { return Ok(None) };
     let text = value.to_str().map_err(|_| Problem::field("Break-Glass-Reason", "must be ASCII"))?;
     let text = percent_encoding::percent_decode_str(text.trim()).decode_utf8_lossy();
-    // Words, not marks that nobody sees.
-    let letters = text.chars().filter(|sign| sign.is_alphanumeric()).count();
-    let sound = REASON_CHARS.contains(&text.chars().count())
-        && letters >= *REASON_CHARS.start() / 2
-        && !text.chars().any(|sign| {
-            sign.is_control() || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        });
-    if sound {
+    if is_reason(&text) {
         Ok(Some(text.into_owned()))
     } else {
         Err(Problem::field("Break-Glass-Reason", "must be 8 to 500 characters"))

@@ -233,20 +233,32 @@ fn who_may(action: Action) -> String {
     for (party, word) in [
         (Party::Patient, "patient"),
         (Party::Physician, "physician"),
+        (Party::Nurse, "nurse"),
         (Party::Admin, "administrator"),
         (Party::Machine, "machine"),
     ] {
-        let may = |relation| match decide(action, party, relation) {
-            Access::Granted => Some(""),
-            Access::WithReason => Some(", with a reason"),
-            Access::Refused | Access::Hidden => None,
-        };
-        let [own, pool, other] = [Relation::Own, Relation::Pool, Relation::Other].map(may);
-        let records = match (own, pool, other) {
-            (None, None, None) => continue,
-            (Some(reason), Some(_), Some(_)) => reason,
-            (_, Some(_), None) if party == Party::Physician => " (their own, and their specialties' pool)",
-            _ => " (their own)",
+        let may = |relation| decide(action, party, relation);
+        if may(Relation::None) == Access::Granted {
+            who.push(word.to_owned());
+            continue;
+        }
+        let records = match (may(party.closest()), may(Relation::Pool), may(Relation::Other)) {
+            (Access::Granted, Access::Granted, Access::Granted) => "",
+            (_, _, Access::WithReason) => ", with a reason",
+            (Access::Granted, Access::Granted, Access::BehindGlass) => {
+                " (their own, their specialties' pool, and others by break-glass)"
+            }
+            (Access::Granted, _, Access::BehindGlass) => " (their own, and others by break-glass)",
+            (Access::Granted, Access::Granted, _) if party == Party::Nurse => {
+                " (their physician's own, and the specialties' pool)"
+            }
+            (Access::Granted, Access::Granted, _) if party == Party::Physician => {
+                " (their own, and their specialties' pool)"
+            }
+            (Access::Granted, ..) if party == Party::Nurse => " (their physician's own)",
+            (Access::Granted, ..) => " (their own)",
+            (_, _, Access::Granted) => " (not their own)",
+            _ => continue,
         };
         who.push(format!("{word}{records}"));
     }
@@ -255,10 +267,11 @@ fn who_may(action: Action) -> String {
 
 /// What can be refused, by what is asked.
 fn refusals(action: Action, method: Verb, path: &str) -> Vec<Refused> {
-    let parties = [Party::Patient, Party::Physician, Party::Admin, Party::Machine];
-    let hidden = parties.iter().any(|party| {
-        Relation::ALL.iter().any(|relation| decide(action, *party, *relation) == Access::Hidden)
-    });
+    let parties = [Party::Patient, Party::Physician, Party::Nurse, Party::Admin, Party::Machine];
+    let hides = |access| matches!(access, Access::Hidden | Access::BehindGlass);
+    let hidden = parties
+        .iter()
+        .any(|party| Relation::ALL.iter().any(|relation| hides(decide(action, *party, *relation))));
     let unknown = matches!(
         action,
         Action::KioskCodeCreate | Action::AvailabilityUpdate | Action::AccountList | Action::TestSignIn
@@ -284,7 +297,7 @@ fn events(answers: Answers) -> Operation {
         .summary(Some("What happens, as it happens: ids and urgency, no free text"))
         .description(Some(
             "Server-sent events: consultation.changed, message.created, message.read, appointment.changed, \
-             escalation.changed, and reset where the place in Last-Event-ID is not kept any more.",
+             escalation.changed, break_glass.opened (to administrators), and reset where the place in Last-Event-ID is not kept any more.",
         ))
         .parameter_ref(Ref::new("#/components/parameters/LastEventId"))
         .response(status, response);

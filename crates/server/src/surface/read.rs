@@ -131,6 +131,26 @@ fn bound(params: &mut Params, name: &str, into_day: i64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(day.millis().saturating_add(into_day)))
 }
 
+pub(super) fn add_note(asked: &mut Asked) -> Read {
+    let note: chatehr_contract::NewNote = asked.json()?;
+    Problem::unless_empty(note.problems())?;
+    Ok(Op::AddNote(consultation(asked), note))
+}
+
+pub(super) fn break_glass(asked: &mut Asked) -> Read {
+    let new: chatehr_contract::NewBreakGlass = asked.json()?;
+    Problem::unless_empty(new.problems())?;
+    Ok(Op::BreakGlass(ConsultationId::new(asked.id("id")), new))
+}
+
+pub(super) fn close_glass(asked: &mut Asked) -> Read {
+    Ok(Op::CloseGlass(ConsultationId::new(asked.id("id"))))
+}
+
+pub(super) fn list_glass(_: &mut Asked) -> Read {
+    Ok(Op::ListGlass)
+}
+
 pub(super) fn create_appointment(asked: &mut Asked) -> Read {
     let new: crate::appointment::NewAppointment = asked.json()?;
     Problem::unless_empty(new.problems())?;

@@ -3,9 +3,9 @@
 //! The routers, the OpenAPI descriptions, the limits and the tests of access all come from this one table.
 
 use chatehr_contract::{
-    Account, AppointmentResponse, AvailabilityUpdate, Consultation, ConsultationUpdate, Decline, Handoff,
-    KioskCode, Message, NewAnchor, NewConsultation, NewKioskCode, NewKioskSession, NewMessage, Patient,
-    Physician, ReadUpTo, Receipt, Session, Specialty, access::Action,
+    Account, AppointmentResponse, AvailabilityUpdate, BrokenGlass, Consultation, ConsultationUpdate, Decline,
+    Handoff, KioskCode, Message, NewAnchor, NewBreakGlass, NewConsultation, NewKioskCode, NewKioskSession,
+    NewMessage, NewNote, Patient, Physician, ReadUpTo, Receipt, Session, Specialty, access::Action,
 };
 
 use super::{
@@ -236,6 +236,26 @@ pub(crate) static ROUTES: &[Route] = &[
         .takes(Takes::Json(model::<Handoff>))
         .like(r#"{"physicianId": "physician-13", "reason": "On leave from tomorrow"}"#)
         .about("Give a consultation to a colleague, or to a specialty's pool"),
+    Route::post(Action::ConsultationNote, read::add_note, model::<Consultation>)
+        .on("/consultations/{id}/notes")
+        .takes(Takes::Json(model::<NewNote>))
+        .like(r#"{"text": "Called back: the pain is gone, she waits for your answer"}"#)
+        .about("Leave a note for colleagues in a consultation's history; the patient does not read it"),
+    Route::post(Action::BreakGlass, read::break_glass, model::<BrokenGlass>)
+        .on("/consultations/{id}/break-glass")
+        .takes(Takes::Json(model::<NewBreakGlass>))
+        .creates()
+        .like(r#"{"reason": "Brought in unconscious, no relatives"}"#)
+        .about("Open somebody else's record and conversation in an emergency, for a limited time"),
+    Route {
+        method: Verb::Delete,
+        ..Route::post(Action::GlassClose, read::close_glass, bytes)
+            .on("/consultations/{id}/break-glass")
+            .about("Close what the caller has opened in an emergency")
+    },
+    Route::get(Action::GlassList, read::list_glass, rows::<BrokenGlass>)
+        .on("/break-glass")
+        .about("Who has opened what in an emergency, latest first"),
     Route::get(Action::AppointmentList, read::list_appointments, rows::<StoredAppointment>)
         .on_each(None, Some("/appointments"))
         .with(&[

@@ -81,6 +81,7 @@ pub(crate) fn who(schemas: &mut Schemas) -> RefOr<Schema> {
         .property("id", model::<PersonId>(schemas))
         .property("role", model::<Role>(schemas))
         .property("specialties", rows::<SpecialtyCode>(schemas))
+        .property("delegatesFor", model::<PersonId>(schemas))
         .property("expiresAt", end)
         .required("id")
         .required("role")

@@ -124,10 +124,11 @@ pub(super) async fn stream(
 
 /// A physician whose token names no specialty hears of the pools that the directory has for them, as they see them.
 async fn with_specialties(app: &App, actor: Actor, trace: Trace) -> Actor {
-    let Some(me) = actor.physician().filter(|me| me.specialties.is_empty()) else { return actor };
+    let Some(me) = actor.person().filter(|me| me.specialties.is_empty()) else { return actor };
+    let Some(physician) = me.stands_for() else { return actor };
     let call = Call {
         actor: actor.clone(),
-        op: Op::ReadPhysician(me.id.to_string()),
+        op: Op::ReadPhysician(physician.to_string()),
         once: None,
         if_match: None,
         sealed: false,

@@ -37,6 +37,9 @@ const CARRIED: &[&str] = &[
     "attachments",
     "keys",
     "anchors",
+    "break-glass",
+    "delegates",
+    "notes",
     "test-sign-in",
 ];
 /// Rows that are made room for in a list that has no pages.
@@ -170,6 +173,12 @@ fn spelled(op: &Op) -> Result<Spelled<'_>, Problem> {
         Op::HandOff(id, handoff) => {
             Spelled::post(vec![CONSULTATIONS, id.as_str(), "handoff"]).saying(handoff)?
         }
+        Op::AddNote(id, note) => Spelled::post(vec![CONSULTATIONS, id.as_str(), "notes"]).saying(note)?,
+        Op::BreakGlass(id, new) => {
+            Spelled::post(vec![CONSULTATIONS, id.as_str(), "break-glass"]).saying(new)?
+        }
+        Op::CloseGlass(id) => Spelled::new(Method::DELETE, vec![CONSULTATIONS, id.as_str(), "break-glass"]),
+        Op::ListGlass => Spelled::get(vec!["break-glass"]),
         Op::ListAppointments(filter) => Spelled::get(vec!["appointments"])
             .with("patientId", filter.patient.as_ref())
             .with("physicianId", filter.physician.as_ref())
@@ -281,6 +290,7 @@ const fn is_list(op: &Op) -> bool {
         Op::ListConsultations(_)
             | Op::ListAppointments(_)
             | Op::ListMessages(_)
+            | Op::ListGlass
             | Op::SearchPatients { .. }
             | Op::ListPhysicians(_)
             | Op::ListSpecialties

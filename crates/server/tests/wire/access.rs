@@ -7,7 +7,7 @@ use chatehr_server::{Place, routes};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Caller, Clinic, FELDMAN, LINDQVIST, LUCIA, MARTA, OKAFOR};
+use crate::support::{API_KEY, Caller, Clinic, FELDMAN, LINDQVIST, LUCIA, MARTA, MENSAH, OKAFOR};
 
 /// How who asks stands to what they ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +22,9 @@ enum To {
 impl To {
     const ALL: [Self; 4] = [Self::Own, Self::Pool, Self::Other, Self::Unknown];
 
-    const fn relation(self) -> Relation {
+    const fn relation(self, party: Party) -> Relation {
         match self {
-            Self::Own => Relation::Own,
+            Self::Own => party.closest(),
             Self::Pool => Relation::Pool,
             Self::Other | Self::Unknown => Relation::Other,
         }
@@ -155,6 +155,7 @@ impl Cast {
         let code = match party {
             Party::Patient => MARTA,
             Party::Physician => OKAFOR,
+            Party::Nurse => MENSAH,
             Party::Admin => FELDMAN,
             Party::Machine => return self.machine.clone(),
             Party::Nobody => return self.clinic.caller("", "forged"),
@@ -184,7 +185,37 @@ impl Cast {
             | Action::PolicyRead
             | Action::EventListen
             | Action::ChangeList
+            | Action::GlassList
             | Action::AccountList => plain(only_own.then_some(path)?),
+            Action::ConsultationNote => {
+                with(&self.room(place, party, to).await.id, json!({ "text": "Called back" }))
+            }
+            Action::BreakGlass => with(
+                &self.room(place, party, to).await.id,
+                json!({ "reason": "Brought in unconscious", "minutes": 5 }),
+            ),
+            // What was opened before.
+            Action::GlassClose => match to {
+                To::Own => {
+                    let id = self.furnish(To::Other).await.id;
+                    let path = format!("/consultations/{id}/break-glass");
+                    let physician = matches!(party, Party::Physician);
+                    let whose = if physician { &self.okafor } else { &self.feldman };
+                    whose.post(&path, json!({ "reason": "Brought in unconscious" })).await;
+                    plain(&at(&id)?)
+                }
+                To::Unknown => plain(&at("none")?),
+                To::Pool | To::Other => return None,
+            },
+            // A desk's own: there is nothing to ask a server.
+            Action::ConsultationAccept
+            | Action::ConsultationStart
+            | Action::ConsultationComplete
+            | Action::DraftSave
+            | Action::DeskOpen
+            | Action::RecordPrint
+            | Action::AuditExport
+            | Action::RecordsBackUp => return None,
             Action::PhysicianRead => match at(if only_own { "physician-13" } else { "none" }) {
                 Some(path) => plain((only_own || to == To::Unknown).then_some(&path)?),
                 None => plain(only_own.then_some(path)?),
@@ -332,17 +363,17 @@ const fn expected(action: Action, party: Party, to: To) -> (u16, &'static str) {
         return (401, "UNAUTHORIZED");
     }
     // For these, what the role may is decided before anything is looked for.
-    let role_first = matches!(action, Action::KioskCodeCreate);
+    let role_first = matches!(action, Action::KioskCodeCreate | Action::GlassClose);
     if matches!(to, To::Unknown) {
-        return match decide(action, party, Relation::Own) {
+        return match decide(action, party, party.closest()) {
             Access::Refused if role_first => (403, "FORBIDDEN"),
             _ => (404, "NOT_FOUND"),
         };
     }
-    match decide(action, party, to.relation()) {
+    match decide(action, party, to.relation(party)) {
         Access::Granted => (200, ""),
-        Access::WithReason | Access::Refused => (403, "FORBIDDEN"),
-        Access::Hidden => (404, "NOT_FOUND"),
+        Access::WithReason | Access::ByPolicy(_) | Access::Refused => (403, "FORBIDDEN"),
+        Access::BehindGlass | Access::Hidden => (404, "NOT_FOUND"),
     }
 }
 
@@ -350,7 +381,7 @@ const fn expected(action: Action, party: Party, to: To) -> (u16, &'static str) {
 async fn everybody_may_what_the_table_says_and_nothing_else() {
     let cast = Cast::gather().await;
     let mut cursor = walked(&cast).await;
-    let mut asked = 0;
+    let (mut asked, mut glasses) = (0, 0);
     for place in routes() {
         for (bare, path) in [(true, place.bare), (false, place.envelope)] {
             let Some(path) = path else { continue };
@@ -376,15 +407,26 @@ async fn everybody_may_what_the_table_says_and_nothing_else() {
                     if writes {
                         assert_eq!(cast.written(&mut cursor).await, before, "written by a refusal: {case}");
                     }
-                    if *party != Party::Nobody
-                        && to != To::Unknown
-                        && decide(place.action, *party, to.relation()) == Access::WithReason
-                    {
+                    let access = decide(place.action, *party, to.relation(*party));
+                    if *party != Party::Nobody && to != To::Unknown && access == Access::WithReason {
                         assert_eq!(
                             answer(&caller, place, &ask, true).await.status,
                             200,
                             "with a reason: {case}"
                         );
+                    }
+                    // A patient is opened with a consultation of theirs, of which this one has none that is hidden.
+                    let opens = matches!(access, Access::WithReason | Access::BehindGlass)
+                        && place.action != Action::PatientRead;
+                    if *party != Party::Nobody && to == To::Other && opens {
+                        let glass =
+                            format!("/consultations/{}/break-glass", cast.room(place, *party, to).await.id);
+                        let opened = caller.post(&glass, json!({ "reason": "Brought in unconscious" })).await;
+                        assert_eq!(opened.status, 201, "{case}: {opened:?}");
+                        assert_eq!(answer(&caller, place, &ask, false).await.status, 200, "opened: {case}");
+                        caller.delete(&glass).await;
+                        assert_eq!(answer(&caller, place, &ask, false).await, got, "closed: {case}");
+                        glasses += 1;
                     }
                     if status == 404 {
                         hidden.push(got);
@@ -399,7 +441,37 @@ async fn everybody_may_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    assert!(asked > 500, "{asked}");
+    assert!(asked > 600, "{asked}");
+    assert!(glasses >= 6, "{glasses}");
+}
+
+#[test]
+fn everything_that_a_server_can_be_asked_for_has_a_place() {
+    let places: Vec<Action> = routes().map(|place| place.action).collect();
+    for action in Action::ALL {
+        let asked = action.on_wire() == Some(*action);
+        assert_eq!(places.contains(action), asked, "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_declared_can_be_asked_by_nobody() {
+    let cast = Cast::gather().await;
+    let id = &cast.kept[0].id;
+    for caller in [&cast.marta, &cast.okafor, &cast.feldman, &cast.machine] {
+        for (method, path) in [
+            (Method::DELETE, format!("/consultations/{id}")),
+            (Method::POST, format!("/consultations/{id}/delete")),
+            (Method::GET, format!("/consultations/{id}/messages")),
+            (Method::PUT, format!("/consultations/{id}/break-glass")),
+        ] {
+            for caller in [caller.clone(), caller.api()] {
+                let status = crate::support::send(caller.request(method.clone(), &path)).await.status;
+                assert!(matches!(status, 404 | 405), "{method} {path}: {status}");
+            }
+        }
+        assert!(matches!(caller.get(&format!("/consultations/{id}")).await.status, 200));
+    }
 }
 
 /// The place after everything that there is.

@@ -107,5 +107,5 @@ async fn a_first_answer_outlives_a_restart_and_a_day() {
     let second = keyed(&clinic.machine(), Method::POST, "/consultations", "k-1", &body).await;
     assert_eq!(second.json, first.json);
     let accounts = clinic.machine().get("/test/accounts").await;
-    assert_eq!(accounts.json.as_array().unwrap().len(), 5, "a file is seeded once");
+    assert_eq!(accounts.json.as_array().unwrap().len(), 6, "a file is seeded once");
 }

@@ -18,6 +18,7 @@ mod envelope;
 mod escalation;
 mod events;
 mod gateway;
+mod glass;
 mod hostile;
 mod idempotency;
 mod issuer;

@@ -687,3 +687,31 @@ async fn a_filter_that_the_upstream_passes_over_shows_nothing_more() {
         assert_eq!(ward.feldman.get(&format!("/keys/{odd}")).await.status, 404, "{odd}");
     }
 }
+
+#[tokio::test]
+async fn in_front_of_an_original_a_nurse_sees_their_physicians_and_nobody_breaks_a_glass() {
+    let ward = Ward::open().await;
+    let id = ward.conversation().await;
+    let waits = ward.lucia.ask("cardiology", "urgent").await;
+    ward.marta.say(&id, "physician-1", "It is worse at night").await;
+    let machine = ward.gateway.caller("", WARD_KEY).at(&bare(&ward.gateway));
+    let nurse = machine.on_behalf_of_nurse("nurse-3", "physician-1", &["cardiology"]);
+    let listed = nurse.get("/consultations?limit=100").await;
+    let seen = listed.ids();
+    assert!(seen.contains(&id.as_str()) && seen.contains(&waits.as_str()), "{seen:?}");
+    assert_eq!(
+        nurse.get(&format!("/messages?consultationId={id}")).await.json[0]["content"],
+        "It is worse at night"
+    );
+    assert_eq!(nurse.to(&waits, "assigned").await.status, 403);
+    assert_eq!(nurse.say(&id, "patient-1", "Hello").await.status, 403);
+    let nobodys = machine.on_behalf_of("nurse-9", "nurse", &["cardiology"]);
+    assert!(nobodys.get("/consultations?limit=100").await.ids().is_empty());
+
+    let health = machine.get("/health").await.json["features"].to_string();
+    assert!(!health.contains("break-glass") && !health.contains("notes"), "{health}");
+    let reason = json!({ "reason": "Brought in unconscious" });
+    let opened = ward.lindqvist.post(&format!("/consultations/{id}/break-glass"), reason).await;
+    assert_eq!(opened.status, 404, "what the server behind cannot keep is not offered");
+    assert_eq!(ward.lindqvist.get(&format!("/consultations/{id}")).await.status, 404);
+}

@@ -83,7 +83,7 @@ async fn a_token_that_is_not_good_is_nobodys_and_nothing_is_told() {
         ("changed", swapped),
         ("another's key under the same name", other.sign(&claims(json!({})))),
         ("no role", key.sign(&claims(json!({ "roles": null })))),
-        ("a role that is none", key.sign(&claims(json!({ "roles": ["nurse"] })))),
+        ("a role that is none", key.sign(&claims(json!({ "roles": ["porter"] })))),
         (
             "two roles",
             key.sign(&claims(json!({ "roles": ["physician", "admin"], "patient_id": "patient-2041" }))),

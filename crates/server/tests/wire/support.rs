@@ -18,6 +18,8 @@ pub(crate) const LINDQVIST: &str = "615208";
 pub(crate) const MARTA: &str = "205117";
 pub(crate) const LUCIA: &str = "730442";
 pub(crate) const FELDMAN: &str = "918364";
+/// Acts for Okafor.
+pub(crate) const MENSAH: &str = "537064";
 
 /// A running server on a clock of its own.
 pub(crate) struct Clinic {
@@ -136,6 +138,14 @@ impl Caller {
     pub(crate) fn on_behalf_of(&self, id: &str, role: &str, specialties: &[&str]) -> Self {
         let person = json!({ "id": id, "role": role, "specialties": specialties }).to_string();
         Self { id: id.to_owned(), behalf: Some(BASE64_URL_SAFE_NO_PAD.encode(person)), ..self.clone() }
+    }
+
+    /// The same for a nurse who acts for this physician.
+    pub(crate) fn on_behalf_of_nurse(&self, id: &str, physician: &str, specialties: &[&str]) -> Self {
+        let person =
+            json!({ "id": id, "role": "nurse", "specialties": specialties, "delegatesFor": physician });
+        let behalf = Some(BASE64_URL_SAFE_NO_PAD.encode(person.to_string()));
+        Self { id: id.to_owned(), behalf, ..self.clone() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -141,7 +141,7 @@ async fn a_token_without_a_role_or_a_person_opens_nothing() {
     let clinic = Clinic::open(&[EC_A]).await;
     for (others, refusal) in [
         (json!({ "roles": null }), Refusal::NoRole),
-        (json!({ "roles": ["nurse"] }), Refusal::UnknownRole),
+        (json!({ "roles": ["porter"] }), Refusal::UnknownRole),
         (json!({ "roles": ["patient", "admin"], "patient_id": "patient-2041" }), Refusal::ConflictingRoles),
         (json!({ "roles": ["patient"] }), Refusal::NoPerson),
         (json!({ "roles": ["patient"], "patient_id": "" }), Refusal::NoPerson),

@@ -57,7 +57,7 @@ fn the_clinic_has_the_size_it_promises() {
     each(|_, clinic| {
         assert_eq!(clinic.patients.len(), 60);
         assert_eq!(clinic.physicians.len(), 14);
-        assert_eq!(clinic.accounts.len(), 5);
+        assert_eq!(clinic.accounts.len(), 6);
         assert_eq!(clinic.consultations.len(), 80);
         assert_eq!(clinic.appointments.len(), 150);
         assert_eq!(clinic.messages.len(), 400);
@@ -91,7 +91,7 @@ fn every_specialty_has_a_physician_and_a_consultation() {
 }
 
 #[test]
-fn the_sign_in_screen_offers_five_people_of_the_clinic() {
+fn the_sign_in_screen_offers_six_people_of_the_clinic() {
     each(|_, clinic| {
         let codes: Vec<_> = clinic
             .accounts
@@ -104,6 +104,7 @@ fn the_sign_in_screen_offers_five_people_of_the_clinic() {
             ("205117", "patient", "Marta Szymańska"),
             ("730442", "patient", "Lucía García Márquez"),
             ("918364", "admin", "Ruth Feldman"),
+            ("537064", "nurse", "Abena Mensah"),
         ];
         assert_eq!(codes, expected.map(|(code, role, name)| (code, role, name.to_owned())));
         let marta =
@@ -118,6 +119,10 @@ fn the_sign_in_screen_offers_five_people_of_the_clinic() {
                 Role::Physician => clinic.physicians.iter().any(|physician| {
                     physician.id == account.id && physician.specialties == account.specialties
                 }),
+                Role::Nurse => clinic
+                    .physicians
+                    .iter()
+                    .any(|physician| account.delegates_for.as_ref() == Some(&physician.id)),
                 _ => true,
             };
             assert!(known, "{}", account.id);

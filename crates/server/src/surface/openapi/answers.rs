@@ -326,7 +326,7 @@ impl Answers {
         }
         let response = ResponseBuilder::new().description(if status == 201 { "Made" } else { "Done" });
         let response = with_headers(response, &names);
-        let nothing = action == Action::SessionEnd;
+        let nothing = matches!(action, Action::SessionEnd | Action::GlassClose);
         if action == Action::AttachmentRead {
             let content = ContentBuilder::new().schema(Some(file(0))).build();
             return ("200".to_owned(), response.content("application/octet-stream", content).build());

@@ -37,7 +37,7 @@ struct Query {
 
 impl<'a> Here<'a> {
     pub(super) async fn list_consultations(self, filter: &ConsultationFilter) -> Result<Outcome, Problem> {
-        self.allow(Relation::Own)?;
+        self.allow(Relation::None)?;
         let queries = self.queries(filter);
         if let ([Query { query, exact: true }], false) = (queries.as_slice(), filter.triage) {
             let mut query = query.clone();
@@ -92,7 +92,7 @@ impl<'a> Here<'a> {
     pub(super) async fn create_consultation(self, new: &NewConsultation) -> Result<Outcome, Problem> {
         let whose = match self.call.actor.patient() {
             Some(me) if me.id != new.patient_id => Relation::Other,
-            _ => Relation::Own,
+            _ => self.call.actor.party().closest(),
         };
         self.allow(whose)?;
         let _turn = self.app.locks.lock(format!("patient {}", new.patient_id)).await;
@@ -216,7 +216,7 @@ impl<'a> Here<'a> {
     }
 
     fn me(self) -> Result<&'a crate::identity::Person, Refusal> {
-        self.physician().map_err(|_| Refusal::Forbidden("Only a physician may do this."))
+        self.clinician().map_err(|_| Refusal::Forbidden("Only a physician may do this."))
     }
 
     const fn callable(self) -> Callable<'a> {
@@ -275,10 +275,10 @@ impl<'a> Here<'a> {
             let query = build(Some(me.id.as_str()), physician, status, specialty);
             return mine.then_some(Query { query, exact }).into_iter().collect();
         }
-        let Some(me) = actor.physician() else { return Vec::new() };
+        let (Some(me), Some(physician_id)) = (actor.person(), actor.stands_for()) else { return Vec::new() };
         let mut queries = Vec::new();
-        if physician.is_none_or(|physician| physician == me.id.as_str()) {
-            let query = build(patient, Some(me.id.as_str()), status, specialty);
+        if physician.is_none_or(|physician| physician == physician_id.as_str()) {
+            let query = build(patient, Some(physician_id.as_str()), status, specialty);
             queries.push(Query { query, exact });
         }
         let pending = ConsultationStatus::Pending.as_str();

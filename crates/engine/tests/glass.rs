@@ -1,0 +1,227 @@
+//! A record that is somebody else's, opened at the desk in an emergency.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may"
+)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use chatehr_audit::{Criteria, Entry, Outcome};
+use chatehr_contract::*;
+use chatehr_engine::{Desk, Settings, Surroundings};
+use support::*;
+use tempfile::TempDir;
+
+const PIN: &str = "402917";
+const REASON: &str = "Brought in unconscious, no relatives";
+const CANARY: &str = "canary-behind-glass";
+
+struct Scene {
+    clinic: Clinic,
+    settings: Settings,
+    hands: SetClock,
+    bench: Bench,
+    /// Marta's with Lindqvist, and a message in it.
+    id: ConsultationId,
+    _data: TempDir,
+}
+
+impl Scene {
+    async fn open(policy: Policy, code: &str) -> Option<Self> {
+        if !keyring_is_here() {
+            return None;
+        }
+        let (clinic, data, hands) =
+            (Clinic::with_policy(policy).await, TempDir::new().unwrap(), SetClock::default());
+        let settings = clinic.settings(data.path());
+        let (desktop, notices) = (Desktop::default(), Arc::new(Mutex::new(Vec::new())));
+        let around =
+            Surroundings { clock: Arc::new(hands.clone()), ..surroundings(desktop.clone(), notices.clone()) };
+        let bench = Bench { desk: Desk::new(Ok(settings.clone()), around), desktop, notices };
+        bench.desk.start().await;
+        bench.desk.sign_in(code).await.unwrap();
+        bench.until_online().await;
+        let id = clinic.request(Urgency::Routine, CANARY).await.id;
+        bench.until_known(&id).await;
+        clinic.taken_by(LINDQVIST, &id).await;
+        if code != FELDMAN {
+            bench.until_gone(&id).await;
+        }
+        clinic.marta_writes(&id, "physician-13", CANARY).await;
+        Some(Self { clinic, settings, hands, bench, id, _data: data })
+    }
+
+    async fn with_pin(&self) {
+        self.bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    }
+
+    async fn ask(&self, id: &ConsultationId, reason: &str, pin: &str) -> Result<(), ErrorReport> {
+        let (id, reason, pin) = (id.clone(), reason.to_owned(), SecretText::new(pin));
+        self.bench.desk.break_glass(BreakGlass { id, reason, pin }).await
+    }
+
+    async fn opened(&self) {
+        self.with_pin().await;
+        self.ask(&self.id, REASON, PIN).await.unwrap();
+    }
+
+    async fn words(&self) -> Result<Vec<MessageView>, ErrorReport> {
+        let read = self.bench.desk.conversation(ConversationRequest { id: self.id.clone(), limit: 50 }).await;
+        read.map(|conversation| conversation.messages)
+    }
+
+    async fn until_closed(&self) {
+        self.bench.until("the glass is closed", |state| state.glass.is_none()).await;
+    }
+
+    /// What is on record of it, and that nothing of the record is in the files.
+    async fn left(self) -> Vec<(String, Outcome, Option<String>)> {
+        let Self { bench, settings, id, .. } = self;
+        let vault = files(bench, &settings).await;
+        assert!(vault.consultation(&id).unwrap().is_none());
+        assert!(vault.messages(&id, 50).unwrap().0.is_empty());
+        assert!(vault.message_key(&id).unwrap().is_none());
+        let entries = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
+        assert!(!serde_json::to_string(&entries).unwrap().contains(CANARY));
+        let of_it = |entry: &&Entry| entry.said.action.starts_with("break_glass");
+        let mut told: Vec<_> = entries
+            .iter()
+            .filter(of_it)
+            .map(|entry| (entry.said.action.clone(), entry.said.outcome, entry.said.reason.clone()))
+            .collect();
+        told.reverse();
+        told
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_opens_with_a_reason_and_a_pin_can_be_read_and_is_gone_when_it_is_closed() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    let code = |answer: Result<(), ErrorReport>| answer.unwrap_err().code;
+    assert_eq!(code(scene.ask(&scene.id, REASON, PIN).await), ErrorCode::GlassNeedsPin);
+    scene.with_pin().await;
+    for reason in ["", "urgent", "!!!!!!!!!!"] {
+        assert_eq!(code(scene.ask(&scene.id, reason, PIN).await), ErrorCode::NeedsReason);
+    }
+    assert_eq!(code(scene.ask(&scene.id, REASON, "111222").await), ErrorCode::WrongPin);
+    assert_eq!(code(scene.ask(&ConsultationId::new("none"), REASON, PIN).await), ErrorCode::NoSuchRecord);
+    assert!(scene.words().await.is_ok_and(|words| words.is_empty()), "nothing is here before");
+
+    scene.ask(&scene.id, REASON, PIN).await.unwrap();
+    let glass = scene.bench.desk.state().await.glass.unwrap();
+    assert_eq!((&glass.id, glass.reason.as_str()), (&scene.id, REASON));
+    let view = scene.bench.desk.consultation(&scene.id).await.unwrap();
+    assert_eq!(view.description, CANARY);
+    assert_eq!(
+        view.row.patient.as_ref().map(|patient| patient.name.spoken()).as_deref(),
+        Some("Marta Szymańska")
+    );
+    assert!(view.actions.is_empty() && !view.may_write && view.may_not_write.is_some());
+    let words = scene.words().await.unwrap();
+    assert!(matches!(&words[0].body, MessageBody::Clear { text } if text == CANARY), "{words:?}");
+    let request = SendMessage { consultation_id: scene.id.clone(), text: "Hello".to_owned() };
+    assert_eq!(code(scene.bench.desk.send(&request).await), ErrorCode::NotFound);
+
+    scene.bench.desk.close_glass().await.unwrap();
+    assert_eq!(scene.bench.desk.state().await.glass, None);
+    assert_eq!(scene.bench.desk.consultation(&scene.id).await.unwrap_err().code, ErrorCode::NotFound);
+    assert!(scene.words().await.unwrap().is_empty());
+    let (success, refused) = (Outcome::Success, Outcome::Refused);
+    let entry = |action: &str, outcome, reason: &str| (action.to_owned(), outcome, Some(reason.to_owned()));
+    assert_eq!(
+        scene.left().await,
+        [
+            entry("break_glass.open", refused, "GLASS_NEEDS_PIN"),
+            entry("break_glass.open", refused, "WRONG_PIN"),
+            entry("break_glass.open.ask", success, REASON),
+            entry("break_glass.open", refused, "NOT_FOUND"),
+            entry("break_glass.open.ask", success, REASON),
+            entry("break_glass.open", success, REASON),
+            entry("break_glass.close", success, "person"),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_closes_by_itself_when_the_clinics_time_is_over() {
+    let policy = Policy { break_glass_minutes: 2, ..Policy::default() };
+    let Some(scene) = Scene::open(policy, OKAFOR).await else { return };
+    scene.opened().await;
+    scene.hands.move_by(100);
+    assert!(scene.words().await.is_ok_and(|words| words.len() == 1));
+    scene.hands.move_by(30);
+    assert!(scene.words().await.unwrap().is_empty(), "over is over, before anybody has tidied up");
+    scene.until_closed().await;
+    // What has begun to be written down is written before the files close.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(scene.left().await.last().unwrap().2.as_deref(), Some("time"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_closes_it_and_it_does_not_open_again_with_the_screen() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    scene.opened().await;
+    scene.bench.desk.lock_now().await.unwrap();
+    assert_eq!(scene.bench.desk.state().await.glass, None);
+    scene.bench.desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(PIN) }).await.unwrap();
+    scene.bench.until_ready().await;
+    assert_eq!(scene.bench.desk.state().await.glass, None);
+    assert_eq!(scene.bench.desk.consultation(&scene.id).await.unwrap_err().code, ErrorCode::NotFound);
+    assert_eq!(scene.left().await.last().unwrap().2.as_deref(), Some("lock"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_closes_it() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    let waits = scene.clinic.request(Urgency::Routine, "a cough").await.id;
+    scene.bench.until_known(&waits).await;
+    let shorter = scene.ask(&waits, REASON, PIN).await.unwrap_err();
+    assert!(shorter.code == ErrorCode::RoleForbids && shorter.sentence().contains("your queue"));
+    scene.opened().await;
+    scene.bench.desk.sign_out().await.unwrap();
+    assert_eq!(scene.bench.desk.state().await.glass, None);
+    assert_eq!(scene.left().await.last().unwrap().2.as_deref(), Some("sign-out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_reads_messages_through_the_glass_alone_and_hears_who_else_has_opened_one() {
+    let Some(scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    scene.bench.until_known(&scene.id).await;
+    assert_eq!(scene.words().await.unwrap_err().code, ErrorCode::BehindGlass);
+    scene.opened().await;
+    assert!(matches!(&scene.words().await.unwrap()[0].body, MessageBody::Clear { text } if text == CANARY));
+    scene.bench.desk.close_glass().await.unwrap();
+    assert_eq!(scene.words().await.unwrap_err().code, ErrorCode::BehindGlass);
+
+    scene.bench.notices.lock().unwrap().clear();
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
+    let new = NewBreakGlass { reason: REASON.to_owned(), minutes: None };
+    okafor.break_glass(&scene.id, &new, "once").await.unwrap();
+    let told = || scene.bench.notices.lock().unwrap().iter().any(|notice| notice.glass_broken);
+    for _ in 0..200 {
+        if told() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(told());
+    let listed = scene.bench.desk.broken_glass().await.unwrap();
+    assert_eq!((listed[0].person_id.as_str(), listed[0].reason.as_str()), ("physician-12", REASON));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nurse_opens_none_and_is_told_why() {
+    let Some(scene) = Scene::open(Policy::default(), MENSAH).await else { return };
+    scene.with_pin().await;
+    let refused = scene.ask(&scene.id, REASON, PIN).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::RoleForbids);
+    assert!(refused.sentence().contains("administrator"), "{}", refused.sentence());
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
+    assert!(okafor.broken_glass().await.is_err(), "and a physician lists none");
+}
