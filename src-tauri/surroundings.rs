@@ -9,6 +9,8 @@ use chatehr_contract::{ChangeNotice, Timestamp, command::CHANGED_EVENT};
 use chatehr_engine::{Clock, Listener, Notifier, Random, Surroundings};
 use tauri::{AppHandle, Emitter, Manager, Runtime, UserAttentionType};
 
+use crate::browser::SystemBrowser;
+
 /// The machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct MachineClock;
@@ -52,7 +54,13 @@ pub fn surroundings<R: Runtime>(
             tell(app, label, &notice);
         }
     });
-    Surroundings { clock: Arc::new(MachineClock), random: Arc::new(MachineRandom), notifier, listener }
+    Surroundings {
+        clock: Arc::new(MachineClock),
+        random: Arc::new(MachineRandom),
+        notifier,
+        listener,
+        browser: Arc::new(SystemBrowser),
+    }
 }
 
 fn tell<R: Runtime>(app: &AppHandle<R>, label: &str, notice: &ChangeNotice) {

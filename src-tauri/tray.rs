@@ -280,6 +280,7 @@ mod tests {
             loading: None,
             glass: None,
             may_export: false,
+            clinic_sign_in: chatehr_contract::ClinicSignIn::default(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! The clinician's commands, each a line to the desk. The table in the contract says which there are.
 
 use chatehr_contract::{
-    AddNote, AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, BreakGlass,
-    BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList, ConsultationPage, ConsultationRef,
-    ConsultationView, Conversation, ConversationRequest, DeclineConsultation, EditMessage, ErrorReport,
-    Figures, HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef,
-    Physician, ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft,
+    AddNote, AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, BeginSignIn,
+    BreakGlass, BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList, ConsultationPage,
+    ConsultationRef, ConsultationView, Conversation, ConversationRequest, DeclineConsultation, EditMessage,
+    ErrorReport, Figures, HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode,
+    OutboxRef, Physician, ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft,
     SaveSupportBundle, SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
@@ -46,6 +46,15 @@ async fn program_state(desk: &Desk, (): ()) -> Answer<ProgramState> {
 
 async fn sign_in(desk: &Desk, request: SignIn) -> Answer<()> {
     desk.sign_in(&request.code).await
+}
+
+async fn begin_sign_in(desk: &Desk, request: BeginSignIn) -> Answer<()> {
+    desk.begin_sign_in(request)
+}
+
+async fn cancel_sign_in(desk: &Desk, (): ()) -> Answer<()> {
+    desk.cancel_sign_in();
+    Ok(())
 }
 
 async fn sign_out(desk: &Desk, (): ()) -> Answer<()> {

@@ -96,6 +96,7 @@ async fn how_soon_a_request_is_on_the_bus() {
         random: Arc::new(Machine),
         notifier: Arc::new(Measured { inner: DesktopNotifier::default(), tell: Mutex::new(tell) }),
         listener: Arc::new(|_| ()),
+        browser: Arc::new(chatehr_desktop::browser::SystemBrowser),
     };
     let settings = Settings {
         api_url: url.clone(),
@@ -107,6 +108,7 @@ async fn how_soon_a_request_is_on_the_bus() {
         workstation: "desk-1".to_owned(),
         alerts: AlertPolicy::default(),
         backup_dir: None,
+        oidc: None,
         keyring_service: format!("chatehr-test-{}", data.path().display()),
     };
     let desk = Desk::new(Ok(settings), surroundings);

@@ -5,6 +5,7 @@
 //
 // CHATEHR_TEST_OIDC                the directory with node_modules, where it is not this one
 // CHATEHR_TEST_OIDC_TOKEN_SECONDS  how long an access token lasts; 3600
+// CHATEHR_TEST_OIDC_ISSUER         what it calls itself, where a test's network stands in between
 //
 // Signing in: the form at the authorization endpoint's redirect takes `login` (a name of `accounts`), posted to
 // `{form's address}/login`. Consent is given with it. A second device's code is typed in at `/device`.
@@ -131,8 +132,8 @@ const configuration = {
 // The issuer's name holds the port, so the port comes first.
 const server = createServer();
 await new Promise((resolve) => server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', resolve));
-const issuer = `http://127.0.0.1:${server.address().port}`;
-const provider = new Provider(issuer, configuration);
+const address = `http://127.0.0.1:${server.address().port}`;
+const provider = new Provider(process.env.CHATEHR_TEST_OIDC_ISSUER ?? address, configuration);
 provider.on('server_error', (_ctx, error) => console.error(error));
 const callback = provider.callback();
 
@@ -160,4 +161,4 @@ server.on('request', async (request, response) => {
   }
 });
 
-console.log(`listening on ${issuer}`);
+console.log(`listening on ${address}`);

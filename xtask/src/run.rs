@@ -11,13 +11,8 @@ use crate::{
 
 /// What to try, and who one can be. The people are invented.
 const GUIDE: &str = "
-  Sign in with one of these codes (invented people):
-
-    482913   Dr Amara Okafor, physician
-    615208   Dr Lindqvist, physician
-    537064   Abena Mensah, nurse, acts for Dr Okafor
-    205117   Marta Szymańska, patient: only at the kiosk
-    918364   the administrator
+  Sign in with your clinic account: the browser shows who there is (invented people, no passwords). Physicians are
+  Dr Amara Okafor and Dr Elin Lindqvist. At the kiosk, Marta Szymańska has the code 205117.
 
   Try: open the first request of the queue, accept it, start, and write to the patient. Ask for an urgent
   consultation with `cargo xtask run --kiosk` in another terminal: it opens in the same clinic. Ctrl-C here ends all;
@@ -115,6 +110,7 @@ fn on_desktop(kiosk: bool, release: bool) -> Outcome<()> {
         .env("CHATEHR_API_URL", Server::url(port))
         .env("CHATEHR_API_KEY", key)
         .env("CHATEHR_DATA_DIR", &data)
+        .env("CHATEHR_OIDC_ISSUER", Server::issuer(port))
         .stdin(Stdio::null())
         .status()
         .map_err(|error| Failure::new(format!("{name} could not be started: {error}")))?;

@@ -15,6 +15,15 @@ use crate::{
     step::{cargo, step, target},
 };
 
+/// Walks through the real windows, and the test programs that they are.
+const WALKS: &[(&str, &str)] = &[
+    ("the journey", "journey"),
+    ("signing in with a clinic account", "clinic_account"),
+    ("the misfortunes", "misfortunes"),
+    ("an emergency, and a nurse's day", "emergency"),
+    ("the tray", "tray"),
+];
+
 /// Tests that passed and failed, over all runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
@@ -47,39 +56,20 @@ fn all(figures: &mut Figures) -> Outcome<()> {
     let provider = provider::installed()?;
     let session =
         step("private desktop session", || Session::start(&Places::below(&target(), "debug").session))?;
-    let runs: [(&str, &[&str]); 5] = [
-        ("tests of every part", &["test", "--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"]),
-        ("tests of the front ends", &["test", "--package", "chatehr-ui", "--lib", "--bins"]),
-        (
-            "the journey",
-            &["test", "--package", "chatehr-journey", "--test", "journey", "--", "--ignored", "--nocapture"],
-        ),
-        (
-            "the misfortunes",
-            &[
-                "test",
-                "--package",
-                "chatehr-journey",
-                "--test",
-                "misfortunes",
-                "--",
-                "--ignored",
-                "--nocapture",
-            ],
-        ),
-        (
-            "the tray",
-            &["test", "--package", "chatehr-journey", "--test", "tray", "--", "--ignored", "--nocapture"],
-        ),
-    ];
-    for (name, arguments) in runs {
+    let mut run_all = |name: &str, arguments: &[&str]| {
         eprintln!("\n  {name}");
-        let mut command = cargo(arguments);
+        let mut command = cargo(&["test"]);
+        command.args(arguments);
         session.enter(&mut command);
         // A snapshot that differs is a failure here, never a new file.
         command.env("CHATEHR_TEST_KEYRING", "1").env("INSTA_UPDATE", "no");
         command.env("CHATEHR_TEST_OIDC", &provider);
-        step(name, || count(&mut command, figures))?;
+        step(name, || count(&mut command, figures))
+    };
+    run_all("tests of every part", &["--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"])?;
+    run_all("tests of the front ends", &["--package", "chatehr-ui", "--lib", "--bins"])?;
+    for (name, walk) in WALKS {
+        run_all(name, &["--package", "chatehr-journey", "--test", walk, "--", "--ignored", "--nocapture"])?;
     }
     // The tests that belong to them have been run above.
     faults::program(&["--quick"], figures)?;

@@ -12,11 +12,7 @@ use chatehr_contract::{
 use reqwest::{Method, RequestBuilder, header::IF_MATCH};
 use serde::Serialize;
 
-use crate::{
-    error::ClientError,
-    exchange::{self, Asking},
-    signed_in::SignedIn,
-};
+use crate::{error::ClientError, exchange, signed_in::SignedIn};
 
 impl SignedIn {
     /// Moves a consultation on if it still has the version that was seen. Notes go along with the change and are read
@@ -112,7 +108,7 @@ impl SignedIn {
         let request = self
             .request(Method::POST, &["messages", consultation.as_str(), "read"])?
             .json(&ReadUpTo { up_to: up_to.clone() });
-        self.client().ask(request, Asking::Session).await?.json()
+        self.ask(request).await?.json()
     }
 
     /// The same of many conversations, one after the other, each with its own answer. When the connection, the key or
@@ -141,7 +137,7 @@ impl SignedIn {
     /// may not see.
     pub async fn kiosk_code(&self, new: &NewKioskCode) -> Result<KioskCode, ClientError> {
         let request = self.request(Method::POST, &["kiosk-codes"])?.json(new);
-        self.client().ask(request, Asking::Session).await?.json()
+        self.ask(request).await?.json()
     }
 
     /// Ends this session on the server. One that is over already counts as ended.
@@ -150,7 +146,7 @@ impl SignedIn {
     /// See [`ClientError`]; the session may go on then until its own end.
     pub async fn end_session(&self) -> Result<(), ClientError> {
         let request = self.request(Method::DELETE, &["session"])?;
-        match self.client().ask(request, Asking::Session).await {
+        match self.ask(request).await {
             Ok(_) | Err(ClientError::SignedOut) => Ok(()),
             Err(error) => Err(error),
         }
@@ -181,6 +177,6 @@ impl SignedIn {
         if let Some(version) = seen.filter(|version| *version > 0) {
             request = request.header(IF_MATCH, format!("\"{version}\""));
         }
-        self.client().ask(request, Asking::Session).await?.json()
+        self.ask(request).await?.json()
     }
 }

@@ -59,7 +59,7 @@ impl SignedIn {
         if let Some(since) = since {
             request = request.query(&[("since", since)]);
         }
-        let answer = match self.client().ask_closely(request, Asking::Session).await {
+        let answer = match self.ask_closely(request).await {
             Ok(answer) => answer,
             Err(Unanswered::Refused(refusal)) if refusal.status == 410 => {
                 return Err(ChangesError::CursorExpired);

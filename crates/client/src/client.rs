@@ -24,6 +24,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::{
+    bearer::{Bearer, Tokens},
     breaker::{Breaker, Ending, Errand, Pass},
     config::{self, Config, ConfigError},
     error::ClientError,
@@ -163,7 +164,12 @@ impl Client {
 
     /// The same server, asked as the person to whom this token belongs.
     pub fn with_session(&self, token: &str) -> SignedIn {
-        SignedIn::new(self.clone(), config::bearer(token))
+        SignedIn::new(self.clone(), Bearer::Fixed(config::bearer(token)))
+    }
+
+    /// The same server, asked as the person whom these tokens are given for.
+    pub fn with_tokens(&self, tokens: Arc<dyn Tokens>) -> SignedIn {
+        SignedIn::new(self.clone(), Bearer::Renewed(tokens))
     }
 
     /// Whoever answers next has to say again who it is.
@@ -214,14 +220,13 @@ impl Client {
 
     /// Sends once the server is known to be ChatEHR; the body is a stream without an end, so no time limit. It goes out
     /// also while the server is given time: the stream spaces its own attempts.
-    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, Unanswered> {
         self.guarded(Errand::Probe, async {
             self.identify().await?;
             let response = exchange::open(request, &self.0.gauges).await;
             self.doubt(response, Asking::Session)
         })
         .await
-        .map_err(|told| told.read(Asking::Session))
     }
 
     /// Does it unless the server is given time, and counts what becomes of it.

@@ -32,6 +32,9 @@ pub enum ClientError {
     /// The session's token is no longer good.
     #[error("the session has ended")]
     SignedOut,
+    /// The session lasts, and no token for it can be had now.
+    #[error("the sign-in service cannot be reached")]
+    SignInUnavailable,
     /// Not this person's to do.
     #[error("forbidden")]
     Forbidden,
@@ -165,7 +168,8 @@ impl ClientError {
             | Self::Timeout
             | Self::RateLimited { .. }
             | Self::ServerFault { .. }
-            | Self::Paused { .. } => true,
+            | Self::Paused { .. }
+            | Self::SignInUnavailable => true,
             Self::NotChatEhr { .. }
             | Self::ApiKeyRefused
             | Self::SignInRefused
@@ -203,6 +207,7 @@ impl ClientError {
             Self::Unreachable(ConnectionFault::NotMade(_) | ConnectionFault::NotSecure)
             | Self::ApiKeyRefused
             | Self::SignInRefused
+            | Self::SignInUnavailable
             | Self::SignedOut
             | Self::Forbidden
             | Self::NotFound
@@ -244,6 +249,7 @@ impl ClientError {
             Self::ApiKeyRefused => ErrorCode::ApiKeyRefused,
             Self::SignInRefused => ErrorCode::SignInRefused,
             Self::SignedOut => ErrorCode::SignedOut,
+            Self::SignInUnavailable => ErrorCode::SignInUnavailable,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound => ErrorCode::NotFound,
             Self::Conflict { current: Some(current), .. } if current.is_taken() => ErrorCode::AlreadyTaken,
@@ -312,6 +318,7 @@ mod tests {
             (ClientError::ApiKeyRefused, false, false, C::ApiKeyRefused),
             (ClientError::SignInRefused, false, false, C::SignInRefused),
             (ClientError::SignedOut, false, false, C::SignedOut),
+            (ClientError::SignInUnavailable, true, false, C::SignInUnavailable),
             (ClientError::Forbidden, false, true, C::Forbidden),
             (ClientError::NotFound, false, true, C::NotFound),
             (taken(ConsultationStatus::Assigned, Some("p")), false, true, C::AlreadyTaken),

@@ -233,7 +233,7 @@ impl Wire for SignedIn {
         let session = self.clone();
         async move {
             let request = session.request(Method::GET, &["events"])?.headers(headers);
-            let response = session.client().open(request).await?;
+            let response = session.open(request).await?;
             let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
             if !kind.to_ascii_lowercase().starts_with(b"text/event-stream") {
                 session.client().doubt_identity();

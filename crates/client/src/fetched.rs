@@ -84,7 +84,7 @@ impl SignedIn {
         if let Some(ListTag(tag)) = known {
             request = request.header(IF_NONE_MATCH, tag);
         }
-        match self.client().ask_closely(request, Asking::Session).await {
+        match self.ask_closely(request).await {
             Ok(answer) => Ok(Fetched::Fresh {
                 page: page::read(&answer)?,
                 tag: answer.headers.get(ETAG).cloned().map(ListTag),

@@ -6,7 +6,6 @@ use reqwest::Method;
 
 use crate::{
     error::ClientError,
-    exchange::Asking,
     page::{self, MAX_LIMIT, Page},
     signed_in::{SignedIn, message_pairs},
 };
@@ -31,7 +30,7 @@ impl SignedIn {
     /// [`ClientError::NotFound`] when it is closed already; see [`ClientError`].
     pub async fn close_glass(&self, id: &ConsultationId) -> Result<(), ClientError> {
         let request = self.request(Method::DELETE, &["consultations", id.as_str(), "break-glass"])?;
-        self.client().ask(request, Asking::Session).await.map(drop)
+        self.ask(request).await.map(drop)
     }
 
     /// The conversation of a record that is open so. The server opens its messages: no key is given out for this.
@@ -47,7 +46,7 @@ impl SignedIn {
             |offset| async move {
                 let pairs = message_pairs(id, MAX_LIMIT, offset);
                 let request = self.request_opened(Method::GET, &["messages"])?.query(&pairs);
-                page::read(&self.client().ask(request, Asking::Session).await?)
+                page::read(&self.ask(request).await?)
             },
         )
         .await

@@ -17,6 +17,7 @@
 )]
 
 mod backoff;
+mod bearer;
 mod breaker;
 mod care;
 mod changes;
@@ -35,6 +36,7 @@ mod signed_in;
 mod skew;
 mod sse;
 
+pub use bearer::{NoToken, Tokens};
 pub use changes::{ChangePage, ChangesError, MAX_CHANGES};
 pub use client::{Client, Health};
 pub use config::{Config, ConfigError};
@@ -44,5 +46,5 @@ pub use fetched::{Fetched, ListTag};
 pub use gauges::{Gauges, Latency, Traffic};
 pub use page::{ConsultationQuery, Page};
 pub use policy::{AnchorError, NotAKey, PolicyError, ServerKey, VerifiedPolicy, verify_policy};
-pub use signed_in::{MessageKeyMaterial, SignedIn};
+pub use signed_in::{MessageKeyMaterial, SignedIn, WhoAmI};
 pub use skew::{Clock, Skew};

@@ -163,7 +163,7 @@ impl SignedIn {
     /// [`AnchorError::GoesBack`] and [`AnchorError::OtherHead`] are alarms; see [`AnchorError`].
     pub async fn keep_anchor(&self, anchor: &NewAnchor) -> Result<KeptAnchor, AnchorError> {
         let request = self.request(Method::POST, &["audit", "anchors"])?.json(anchor);
-        let answer = match self.client().ask_closely(request, Asking::Session).await {
+        let answer = match self.ask_closely(request).await {
             Ok(answer) => answer,
             Err(Unanswered::Refused(refusal)) if refusal.status == 409 => {
                 return Err(match refusal.current::<KeptCount>() {

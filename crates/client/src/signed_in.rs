@@ -9,20 +9,18 @@ use base64::{
 };
 use chatehr_contract::{
     Appointment, Consultation, ConsultationId, ConsultationUpdate, Decline, Message, NewConsultation,
-    NewMessage, Patient, PersonId, Physician, Timestamp,
+    NewMessage, Patient, PersonId, Physician, Role, SpecialtyCode, Timestamp,
 };
-use reqwest::{
-    Method, RequestBuilder,
-    header::{AUTHORIZATION, HeaderValue},
-};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use crate::{
+    bearer::Bearer,
     client::Client,
     error::{BadAnswer, ClientError},
     events::EventStream,
-    exchange::{self, Asking},
+    exchange::{self, Answer, Asking, Unanswered},
     page::{self, ConsultationQuery, MAX_LIMIT, Page},
 };
 
@@ -37,8 +35,22 @@ pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone)]
 pub struct SignedIn {
     client: Client,
-    /// None for a token that no header can carry: no server can have given it.
-    token: Option<HeaderValue>,
+    bearer: Bearer,
+}
+
+/// Whose token it is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WhoAmI {
+    /// Opaque id.
+    pub id: PersonId,
+    /// What they may do.
+    pub role: Role,
+    /// A physician's.
+    #[serde(default)]
+    pub specialties: Vec<SpecialtyCode>,
+    /// The physician for whom a nurse acts.
+    #[serde(default, rename = "delegatesFor")]
+    pub delegates_for: Option<PersonId>,
 }
 
 /// A consultation's message key, given to its participants alone.
@@ -63,8 +75,8 @@ impl fmt::Debug for SignedIn {
 }
 
 impl SignedIn {
-    pub(crate) const fn new(client: Client, token: Option<HeaderValue>) -> Self {
-        Self { client, token }
+    pub(crate) const fn new(client: Client, bearer: Bearer) -> Self {
+        Self { client, bearer }
     }
 
     /// A page of the consultations that this person may see, newest first.
@@ -199,6 +211,14 @@ impl SignedIn {
         self.list(&["appointments"], &appointment_pairs(from, to)).await
     }
 
+    /// Whose token it is, as the server sees it.
+    ///
+    /// # Errors
+    /// [`ClientError::SignedOut`] also for a token that names nobody or no role; see [`ClientError`].
+    pub async fn whoami(&self) -> Result<WhoAmI, ClientError> {
+        self.get(&["session"]).await
+    }
+
     /// A patient's name and what else the directory knows.
     ///
     /// # Errors
@@ -230,7 +250,7 @@ impl SignedIn {
             key: &'a str,
         }
         let request = self.request(Method::GET, &["keys", consultation.as_str()])?;
-        let body = Zeroizing::new(self.client.ask(request, Asking::Session).await?.body);
+        let body = Zeroizing::new(self.ask(request).await?.body);
         let wire: Wire<'_> = serde_json::from_slice(&body)?;
         let unusable = |_| ClientError::Malformed(BadAnswer::Field("key"));
         let key = Zeroizing::new(BASE64URL.decode(wire.key.as_bytes()).map_err(|_| unusable(()))?);
@@ -255,7 +275,7 @@ impl SignedIn {
         &self.client
     }
 
-    /// A request with this person's token. The envelopes are opened here, so the server must not.
+    /// A request that gets this person's token on its way. The envelopes are opened here, so the server must not.
     pub(crate) fn request(&self, method: Method, segments: &[&str]) -> Result<RequestBuilder, ClientError> {
         Ok(self.request_opened(method, segments)?.header("accept-envelope", "3"))
     }
@@ -266,13 +286,28 @@ impl SignedIn {
         method: Method,
         segments: &[&str],
     ) -> Result<RequestBuilder, ClientError> {
-        let token = self.token.clone().ok_or(ClientError::SignedOut)?;
-        Ok(self.client.request(method, segments)?.header(AUTHORIZATION, token))
+        self.client.request(method, segments)
+    }
+
+    /// Sends as this person and reads the answer.
+    pub(crate) async fn ask(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+        self.ask_closely(request).await.map_err(|told| told.read(Asking::Session))
+    }
+
+    /// The same for who reads more of a refusal than every refusal has.
+    pub(crate) async fn ask_closely(&self, request: RequestBuilder) -> Result<Answer, Unanswered> {
+        self.bearer.send(request, |request| self.client.ask_closely(request, Asking::Session)).await
+    }
+
+    /// Sends as this person; the body is a stream without an end.
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let opened = self.bearer.send(request, |request| self.client.open(request)).await;
+        opened.map_err(|told| told.read(Asking::Session))
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
         let request = self.request(Method::GET, segments)?;
-        self.client.ask(request, Asking::Session).await?.json()
+        self.ask(request).await?.json()
     }
 
     pub(crate) async fn list<T: DeserializeOwned>(
@@ -281,7 +316,7 @@ impl SignedIn {
         pairs: &[(&'static str, String)],
     ) -> Result<Page<T>, ClientError> {
         let request = self.request(Method::GET, segments)?.query(pairs);
-        page::read(&self.client.ask(request, Asking::Session).await?)
+        page::read(&self.ask(request).await?)
     }
 
     pub(crate) async fn change<T: DeserializeOwned>(
@@ -295,7 +330,7 @@ impl SignedIn {
             .request(method, segments)?
             .header("idempotency-key", exchange::idempotency(idempotency_key)?)
             .json(body);
-        self.client.ask(request, Asking::Session).await?.json()
+        self.ask(request).await?.json()
     }
 }
 

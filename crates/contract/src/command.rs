@@ -50,6 +50,10 @@ macro_rules! clinician_commands {
             program_state => State(()) -> $crate::ProgramState;
             /// Sign in with a test account's code.
             sign_in => SignIn($crate::SignIn) -> ();
+            /// Begin to sign in with a clinic account. What is waited for stands in the state.
+            begin_sign_in => BeginSignIn($crate::BeginSignIn) -> ();
+            /// Wait for it no longer.
+            cancel_sign_in => CancelSignIn(()) -> ();
             /// End the session on this workstation. What waits in the outbox stays.
             sign_out => SignOut(()) -> ();
             /// The person at the window has pressed, typed or moved something.

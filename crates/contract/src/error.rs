@@ -50,6 +50,24 @@ error_codes! {
     BadConfiguration = "BAD_CONFIGURATION", "This workstation's settings cannot be used: {detail}.", "Ask your administrator to correct the setting, then start the program again.";
     /// The code is not a test account's.
     SignInRefused = "SIGN_IN_REFUSED", "That sign-in was not accepted.", "Check the code and try again.";
+    /// The identity provider does not answer.
+    SignInUnavailable = "SIGN_IN_UNAVAILABLE", "Your clinic’s sign-in service cannot be reached.", "We keep trying where you are signed in already. If it stays, tell your administrator.";
+    /// No browser started.
+    NoBrowser = "NO_BROWSER", "No web browser could be opened on this workstation.", "Choose “Use a code on another device”: your telephone will do.";
+    /// The provider has no sign-in by code.
+    NoDeviceSignIn = "NO_DEVICE_SIGN_IN", "Your clinic’s sign-in service offers no codes for another device.", "Sign in with the browser of this workstation.";
+    /// Nobody came back from the browser.
+    SignInTimedOut = "SIGN_IN_TIMED_OUT", "The sign-in was not finished in time.", "Start again. A browser window that is still open from before can be closed.";
+    /// Somebody said no.
+    SignInDeclined = "SIGN_IN_DECLINED", "The sign-in was declined.", "Start again and allow it, or ask your administrator whether your account may use this program.";
+    /// The provider's word is not to be believed.
+    SignInNotTrusted = "SIGN_IN_NOT_TRUSTED", "The answer of your clinic’s sign-in service could not be believed, so nobody was signed in.", "Check this workstation’s clock and start again; if it stays, tell your administrator.";
+    /// The provider did not ask again.
+    NotShownAgain = "NOT_SHOWN_AGAIN", "The sign-in service did not ask for your password or card again, and this needs it.", "Start again. If it is not asked for, tell your administrator.";
+    /// Known to the provider and not to ChatEHR.
+    AccountNotLinked = "ACCOUNT_NOT_LINKED", "Your clinic account is not set up for ChatEHR.", "Ask your administrator to give it a role and an id in ChatEHR.";
+    /// Another person than the one who is signed in.
+    OtherPerson = "OTHER_PERSON", "Somebody else than the person at this window has signed in.", "Nothing was done. The person whose name is shown has to sign in.";
     /// The session is over.
     SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Nothing you typed is lost.";
     /// The records are closed.
@@ -206,6 +224,8 @@ impl ErrorReport {
                 | C::ServerUnsuited
                 | C::ServerNotTrusted
                 | C::RateLimited
+                | C::SignInUnavailable
+                | C::SignInTimedOut
                 | C::NeedsConnection
                 | C::KeyringMissing
                 | C::KeyringLocked

@@ -21,6 +21,7 @@ mod person;
 mod policy;
 mod record;
 mod request;
+mod sign_in;
 mod time;
 mod view;
 mod word;
@@ -59,6 +60,7 @@ pub use request::{
     MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_NOTE_CHARS, MAX_REASON_CHARS, NewConsultation, NewMessage,
     NewNote, check_id,
 };
+pub use sign_in::{BeginSignIn, ClinicSignIn, SignInWait, SignInWay};
 pub use time::{ParseTimestampError, Timestamp};
 pub use view::*;
 pub use word::{AppointmentStatus, ConsultationStatus, MessageKind, Role, SpecialtyCode, Urgency};

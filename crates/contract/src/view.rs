@@ -7,9 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppointmentId, AppointmentStatus, Consultation, ConsultationId, ConsultationStatus, EnvelopeId,
-    ErrorReport, HistoryEntry, KeyStanding, MessageId, MessageKind, Patient, PersonId, PersonName, Role,
-    SpecialtyCode, Timestamp, Urgency, WayIn,
+    AppointmentId, AppointmentStatus, ClinicSignIn, Consultation, ConsultationId, ConsultationStatus,
+    EnvelopeId, ErrorReport, HistoryEntry, KeyStanding, MessageId, MessageKind, Patient, PersonId,
+    PersonName, Role, SpecialtyCode, Timestamp, Urgency, WayIn,
     access::{self, Relation},
     break_glass::OpenGlass,
 };
@@ -61,6 +61,9 @@ pub struct ProgramState {
     /// Whether the clinic's policy lets this person export.
     #[serde(default)]
     pub may_export: bool,
+    /// Signing in with a clinic account.
+    #[serde(default)]
+    pub clinic_sign_in: ClinicSignIn,
 }
 
 /// Which screen the program is at.

@@ -29,6 +29,7 @@ mod surroundings;
 mod unseal;
 
 pub use alert::{Alert, Claim, Effect, Moment, Notification, Occasion, Watch};
+pub use chatehr_sign_in::{Browser, NoBrowser, Settings as SignInSettings};
 pub use desk::{Desk, HostReport, directory_name, kept_policy};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};

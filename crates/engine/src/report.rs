@@ -3,6 +3,8 @@
 
 use chatehr_client::ClientError;
 use chatehr_contract::{ErrorCode, ErrorReport, InvalidField};
+use chatehr_sign_in::{Code, IdentityError, SignInError, TokenError};
+use chatehr_token::CheckError;
 use chatehr_vault::{
     DamagedFile, Obstacle, OpenError as FilesError, RekeyError, SlotError, VaultError,
     backup::BackupError,
@@ -21,6 +23,45 @@ pub(crate) fn client(error: &ClientError) -> ErrorReport {
         }
         _ => report,
     }
+}
+
+/// From a sign-in with a clinic account.
+pub(crate) fn sign_in(error: &SignInError) -> ErrorReport {
+    tracing::warn!(%error, cause = ?std::error::Error::source(error), "Nobody was signed in.");
+    let misfit = |setting: &str| {
+        ErrorReport::new(ErrorCode::BadConfiguration)
+            .with_detail(format!("the sign-in service refuses this program ({setting})"))
+    };
+    ErrorReport::new(match error {
+        SignInError::Provider(TokenError::Unavailable(_))
+        | SignInError::Identity(IdentityError::Check(CheckError::Unavailable(_)))
+        | SignInError::Refused(Code::ServerError | Code::TemporarilyUnavailable) => {
+            ErrorCode::SignInUnavailable
+        }
+        SignInError::Provider(TokenError::Refused(Code::InvalidClient | Code::UnauthorizedClient))
+        | SignInError::Refused(Code::InvalidClient | Code::UnauthorizedClient) => {
+            return misfit("CHATEHR_OIDC_CLIENT_ID");
+        }
+        SignInError::Refused(Code::InvalidTarget)
+        | SignInError::Provider(TokenError::Refused(Code::InvalidTarget)) => {
+            return misfit("CHATEHR_OIDC_RESOURCE");
+        }
+        SignInError::Refused(Code::InvalidScope)
+        | SignInError::Provider(TokenError::Refused(Code::InvalidScope)) => {
+            return misfit("CHATEHR_OIDC_SCOPES");
+        }
+        SignInError::NoDeviceCodes => ErrorCode::NoDeviceSignIn,
+        SignInError::Random(_) | SignInError::Port(_) => ErrorCode::Internal,
+        SignInError::Browser(_) => ErrorCode::NoBrowser,
+        SignInError::TimedOut => ErrorCode::SignInTimedOut,
+        SignInError::Denied => ErrorCode::SignInDeclined,
+        SignInError::Identity(IdentityError::NotFresh) => ErrorCode::NotShownAgain,
+        SignInError::Provider(_)
+        | SignInError::NoS256
+        | SignInError::Refused(_)
+        | SignInError::OtherIssuer
+        | SignInError::Identity(_) => ErrorCode::SignInNotTrusted,
+    })
 }
 
 /// From the person's files while they are open.

@@ -10,6 +10,9 @@ use crate::support::in_columns;
 /// The longest that a request may take when nothing else is said (wire contract, section 5).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What an identity provider knows this program as, unless it is told otherwise.
+const CLIENT: &str = "chatehr-desktop";
+
 /// What an administrator decides for a workstation.
 #[derive(Clone)]
 pub struct Settings {
@@ -31,6 +34,9 @@ pub struct Settings {
     pub backup_dir: Option<PathBuf>,
     /// CHATEHR_ALERTS: what this workstation wants louder, or in fewer words, than the clinic asks for.
     pub alerts: AlertPolicy,
+    /// CHATEHR_OIDC_ISSUER, CHATEHR_OIDC_CLIENT_ID, CHATEHR_OIDC_SCOPES, CHATEHR_OIDC_RESOURCE: where people sign in
+    /// with their clinic account.
+    pub oidc: Option<chatehr_sign_in::Settings>,
     /// Namespace in the keyring, one for each build channel, so that a development build never touches the keys
     /// of a released one.
     pub keyring_service: String,
@@ -140,6 +146,14 @@ impl Settings {
                 .or_else(|| environment("HOME"))
                 .or_else(|| environment("USERPROFILE"))
                 .map(PathBuf::from),
+            oidc: read("CHATEHR_OIDC_ISSUER").map(|issuer| {
+                let client = read("CHATEHR_OIDC_CLIENT_ID").unwrap_or_else(|| CLIENT.to_owned());
+                let mut oidc = chatehr_sign_in::Settings::new(issuer.trim(), client.trim());
+                let scopes = read("CHATEHR_OIDC_SCOPES").unwrap_or_else(|| "profile".to_owned());
+                oidc.scopes = scopes.split_whitespace().map(str::to_owned).collect();
+                oidc.resource = read("CHATEHR_OIDC_RESOURCE").map(|resource| resource.trim().to_owned());
+                oidc
+            }),
             keyring_service: keyring_service.to_owned(),
         })
     }
@@ -188,6 +202,24 @@ mod tests {
         assert_eq!(settings.alerts.rules.urgent.repeat_seconds, Some(30));
         let error = gather(&[("CHATEHR_ALERTS", "loud")]).unwrap_err();
         assert!(error.to_string().starts_with("CHATEHR_ALERTS"), "{error}");
+    }
+
+    #[test]
+    fn people_sign_in_where_the_administrator_says() {
+        assert!(gather(&[]).unwrap().oidc.is_none());
+        let issuer = ("CHATEHR_OIDC_ISSUER", "https://login.example/realms/clinic");
+        let oidc = gather(&[issuer]).unwrap().oidc.unwrap();
+        assert_eq!((oidc.issuer.as_str(), oidc.client_id.as_str()), (issuer.1, "chatehr-desktop"));
+        assert_eq!((oidc.scopes, oidc.resource), (vec!["profile".to_owned()], None));
+        let more = [
+            issuer,
+            ("CHATEHR_OIDC_CLIENT_ID", "desk"),
+            ("CHATEHR_OIDC_SCOPES", "profile  records"),
+            ("CHATEHR_OIDC_RESOURCE", "https://api.example"),
+        ];
+        let oidc = gather(&more).unwrap().oidc.unwrap();
+        assert_eq!((oidc.client_id.as_str(), oidc.scopes.len()), ("desk", 2));
+        assert_eq!(oidc.resource.as_deref(), Some("https://api.example"));
     }
 
     #[test]

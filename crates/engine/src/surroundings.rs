@@ -5,6 +5,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use chatehr_contract::{ChangeNotice, EnvelopeId, Timestamp};
+use chatehr_sign_in::Browser;
 
 use crate::Alert;
 
@@ -84,6 +85,8 @@ pub struct Surroundings {
     pub notifier: Arc<dyn Notifier>,
     /// The window.
     pub listener: Listener,
+    /// The person's own browser.
+    pub browser: Arc<dyn Browser>,
 }
 
 impl fmt::Debug for Surroundings {

@@ -26,6 +26,7 @@ mod events;
 mod faults;
 mod housekeeping;
 mod identity;
+mod issuer;
 mod life_cycle;
 mod listen;
 mod live;

@@ -16,11 +16,13 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use crate::{
     address::TrustedProxies,
     authenticate::{Gate, Machine},
+    demo,
     embedded::{self, Embedded, escalate_when_due},
     escalation::EscalationPolicy,
     faults::{self, Faults},
     housekeeping,
     identity::digest,
+    issuer::Issuer,
     listen::{self, Limits, tls},
     live,
     metrics::{self, Metrics},
@@ -395,9 +397,23 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         machines.push(Machine { name: "workstation".to_owned(), key, gateway: true });
     }
     let clock = sources.clone();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let demonstrates = config.mode != Mode::Gateway
+        && config.oidc.is_none()
+        && config.tls.is_none()
+        && !config.original
+        && offers_test_sign_in(&config.seed, address.ip());
+    let issuer = if demonstrates {
+        let accounts = demo::clinic(sources.now()).accounts;
+        let issuer = Issuer::new(&format!("{scheme}://{address}"), accounts, sources.clone());
+        Some(issuer.map_err(|error| StartError::Seed(Box::new(error)))?)
+    } else {
+        None
+    };
     let verifier = config
         .oidc
         .clone()
+        .or_else(|| issuer.as_ref().map(Issuer::token_settings))
         .map(|settings| Verifier::new(settings, move || clock.now()))
         .transpose()
         .map_err(|error| refused("CHATEHR_OIDC_ISSUER", &error))?;
@@ -454,7 +470,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     if let Some(certificate) = certificate {
         tokio::spawn(certificate.watch(CERTIFICATE_LOOK, stopping.clone()));
     }
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    if let Some(issuer) = issuer {
+        tracing::info!(issuer = issuer.url(), "the demonstration's accounts sign in here");
+        routes = routes.merge(issuer.router());
+    }
     let face = if config.mode == Mode::Mock { Face::Bare } else { Face::Envelope };
     let base = format!("{scheme}://{address}{}", face.base());
     let serving = tokio::spawn(listen::serve(

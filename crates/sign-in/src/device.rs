@@ -50,6 +50,8 @@ pub struct DeviceSignIn {
     provider: Provider,
     metadata: Arc<Metadata>,
     keep: Option<Arc<dyn Keep>>,
+    /// The person has to show who they are after this.
+    since: Option<Timestamp>,
 }
 
 impl DeviceSignIn {
@@ -57,11 +59,15 @@ impl DeviceSignIn {
         provider: Provider,
         metadata: Arc<Metadata>,
         keep: Option<Arc<dyn Keep>>,
+        since: Option<Timestamp>,
     ) -> Result<Self, SignInError> {
         let endpoint = metadata.device_authorization.as_ref().ok_or(SignInError::NoDeviceCodes)?;
         let scope = provider.scope(keep.is_some());
         let mut form = vec![("client_id", provider.settings().client_id.as_str()), ("scope", &scope)];
         form.extend(provider.settings().resource.as_deref().map(|resource| ("resource", resource)));
+        if since.is_some() {
+            form.extend([("prompt", "login"), ("max_age", "0")]);
+        }
         let began = provider.now();
         let document: Document = grant::post(provider.channel(), endpoint, &form).await?;
         let code = &document.user_code;
@@ -87,6 +93,7 @@ impl DeviceSignIn {
             provider,
             metadata,
             keep,
+            since,
         })
     }
 
@@ -104,7 +111,9 @@ impl DeviceSignIn {
                 return Err(SignInError::TimedOut);
             }
             let slower = match self.provider.grant(&self.metadata, &form).await {
-                Ok(tokens) => return Session::begin(self.provider, tokens, None, self.keep).await,
+                Ok(tokens) => {
+                    return Session::begin(self.provider, tokens, None, self.keep, self.since).await;
+                }
                 Err(TokenError::Refused(Code::AuthorizationPending)) => self.interval,
                 Err(TokenError::Refused(Code::SlowDown)) => self.interval + Duration::from_secs(5),
                 Err(TokenError::Refused(Code::AccessDenied)) => return Err(SignInError::Denied),

@@ -57,6 +57,9 @@ pub enum IdentityError {
     /// It is not good, or its keys are not to be had.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// It does not say that the person has just shown who they are, though that was asked for.
+    #[error("the person did not show again who they are")]
+    NotFresh,
     /// A refresh speaks of somebody else.
     #[error("the ID token is about another person")]
     OtherPerson,

@@ -65,6 +65,29 @@ impl Provider {
         browser: &dyn Browser,
         keep: Option<Arc<dyn Keep>>,
     ) -> Result<Session, SignInError> {
+        self.sign_in_through(browser, keep, None).await
+    }
+
+    /// The same, but the person shows who they are now, whatever the provider remembers of them (OpenID Connect Core,
+    /// section 3.1.2.1: `prompt=login`, `max_age=0`). Believed only where the provider's word says when that was.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotFresh`](crate::IdentityError::NotFresh) for a provider that did not ask; see
+    /// [`SignInError`].
+    pub async fn sign_in_anew(
+        &self,
+        browser: &dyn Browser,
+        keep: Option<Arc<dyn Keep>>,
+    ) -> Result<Session, SignInError> {
+        self.sign_in_through(browser, keep, Some(self.now())).await
+    }
+
+    async fn sign_in_through(
+        &self,
+        browser: &dyn Browser,
+        keep: Option<Arc<dyn Keep>>,
+        since: Option<Timestamp>,
+    ) -> Result<Session, SignInError> {
         let metadata = self.discover().await?;
         if !metadata.s256 {
             return Err(SignInError::NoS256);
@@ -72,13 +95,13 @@ impl Provider {
         let proof = Proof::new(&self.0.surroundings)?;
         let door = Loopback::open().await.map_err(|error| SignInError::Port(Arc::new(error)))?;
         let redirect = door.redirect_uri();
-        browser.open(&self.address(&metadata, &proof, &redirect, keep.is_some()))?;
+        browser.open(&self.address(&metadata, &proof, &redirect, keep.is_some(), since.is_some()))?;
         let waiting = std::pin::pin!(door.wait(&proof.state));
         let (callback, browsing) = match select(waiting, self.sleep(self.0.settings.patience)).await {
             Either::Left((back, _)) => back,
             Either::Right(_) => return Err(SignInError::TimedOut),
         };
-        let outcome = self.finish(&metadata, callback, &proof, &redirect, keep).await;
+        let outcome = self.finish(&metadata, callback, &proof, &redirect, keep, since).await;
         browsing
             .show(match &outcome {
                 Ok(_) => Page::SignedIn,
@@ -95,7 +118,20 @@ impl Provider {
     /// See [`SignInError`].
     pub async fn sign_in_elsewhere(&self, keep: Option<Arc<dyn Keep>>) -> Result<DeviceSignIn, SignInError> {
         let metadata = self.discover().await?;
-        DeviceSignIn::begin(self.clone(), metadata, keep).await
+        DeviceSignIn::begin(self.clone(), metadata, keep, None).await
+    }
+
+    /// The same, believed only where the person shows who they are after this.
+    ///
+    /// # Errors
+    /// As for [`Provider::sign_in_anew`]; it shows when the waiting ends.
+    pub async fn sign_in_elsewhere_anew(
+        &self,
+        keep: Option<Arc<dyn Keep>>,
+    ) -> Result<DeviceSignIn, SignInError> {
+        let since = self.now();
+        let metadata = self.discover().await?;
+        DeviceSignIn::begin(self.clone(), metadata, keep, Some(since)).await
     }
 
     /// Goes on with a session that was kept. Nothing is sent before an access token is asked for; whether the session
@@ -106,7 +142,7 @@ impl Provider {
 
     /// The address for the browser (RFC 6749, section 4.1.1; RFC 7636, section 4.3; OpenID Connect Core, section
     /// 3.1.2.1). What stands in the provider's own address stays.
-    fn address(&self, metadata: &Metadata, proof: &Proof, redirect: &str, keep: bool) -> String {
+    fn address(&self, metadata: &Metadata, proof: &Proof, redirect: &str, keep: bool, anew: bool) -> String {
         let settings = &self.0.settings;
         let mut address = metadata.authorization.clone();
         {
@@ -124,9 +160,14 @@ impl Provider {
             if let Some(resource) = &settings.resource {
                 query.append_pair("resource", resource);
             }
-            if keep {
-                // Without it `offline_access` counts for nothing (OpenID Connect Core, section 11).
-                query.append_pair("prompt", "consent");
+            if anew {
+                query.append_pair("max_age", "0");
+            }
+            // Without consent `offline_access` counts for nothing (OpenID Connect Core, section 11).
+            let prompt: Vec<&str> =
+                anew.then_some("login").into_iter().chain(keep.then_some("consent")).collect();
+            if !prompt.is_empty() {
+                query.append_pair("prompt", &prompt.join(" "));
             }
         }
         address.into()
@@ -140,6 +181,7 @@ impl Provider {
         proof: &Proof,
         redirect: &str,
         keep: Option<Arc<dyn Keep>>,
+        since: Option<Timestamp>,
     ) -> Result<Session, SignInError> {
         // Before anything else in the answer counts (RFC 9207, section 2.4).
         match callback.issuer {
@@ -163,7 +205,7 @@ impl Provider {
                 ],
             )
             .await?;
-        Session::begin(self.clone(), tokens, Some(proof.nonce.clone()), keep).await
+        Session::begin(self.clone(), tokens, Some(proof.nonce.clone()), keep, since).await
     }
 
     /// Asks the token endpoint, with what every grant needs.

@@ -54,6 +54,11 @@ impl fmt::Debug for Secret {
 pub struct AccessToken(pub(crate) Secret);
 
 impl AccessToken {
+    /// One that was handed out before.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into().into())
+    }
+
     /// The text after `Bearer `.
     pub fn expose(&self) -> &str {
         self.0.expose()

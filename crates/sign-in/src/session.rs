@@ -30,6 +30,9 @@ use crate::{
 /// its life if that is less.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// By how many seconds the provider's clock may be behind ours when it says that somebody has just shown who they are.
+const FRESH_SKEW: i64 = 60;
+
 /// How long the keyring may take.
 const KEEPING: Duration = Duration::from_secs(10);
 
@@ -40,6 +43,7 @@ pub struct Session(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) provider: Provider,
     pub(crate) subject: String,
+    auth_time: Option<Timestamp>,
     nonce: Option<Secret>,
     pub(crate) keep: Option<Arc<dyn Keep>>,
     state: Mutex<State>,
@@ -76,15 +80,21 @@ impl Session {
         tokens: Tokens,
         nonce: Option<Secret>,
         keep: Option<Arc<dyn Keep>>,
+        since: Option<Timestamp>,
     ) -> Result<Self, SignInError> {
         let expected = nonce.as_ref().map_or(Nonce::Any, |nonce| Nonce::Exactly(nonce.expose()));
         let token = tokens.id_token.as_ref().ok_or(SignInError::Identity(IdentityError::Missing))?;
         let expected = Expected { nonce: expected, access_token: tokens.access.expose() };
         let who = provider.id_tokens().check(token.expose(), &expected).await;
-        let IdToken { subject, .. } = who.map_err(|error| SignInError::Identity(error.into()))?;
+        let IdToken { subject, auth_time, .. } = who.map_err(|error| SignInError::Identity(error.into()))?;
+        // A provider that remembers the person and was told not to go by it may do so all the same.
+        if since.is_some_and(|since| auth_time.is_none_or(|at| at < since.plus_seconds(-FRESH_SKEW))) {
+            return Err(SignInError::Identity(IdentityError::NotFresh));
+        }
         let access = Access::new(&tokens, provider.now());
         let state = State { access: Some(access), ..State::default() };
-        let session = Self(Arc::new(Inner { provider, subject, nonce, keep, state: Mutex::new(state) }));
+        let session =
+            Self(Arc::new(Inner { provider, subject, auth_time, nonce, keep, state: Mutex::new(state) }));
         if let Some(token) = tokens.refresh {
             session.0.adopt(token).await;
         }
@@ -98,12 +108,24 @@ impl Session {
         keep: Arc<dyn Keep>,
     ) -> Self {
         let state = State { refresh: Some(Refresh { token, kept: true }), ..State::default() };
-        Self(Arc::new(Inner { provider, subject, nonce: None, keep: Some(keep), state: Mutex::new(state) }))
+        Self(Arc::new(Inner {
+            provider,
+            subject,
+            auth_time: None,
+            nonce: None,
+            keep: Some(keep),
+            state: Mutex::new(state),
+        }))
     }
 
     /// The person's account at the provider (`sub`).
     pub fn subject(&self) -> &str {
         &self.0.subject
+    }
+
+    /// When the person showed who they are, by the provider's clock, where its word at the sign-in said so.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.0.auth_time
     }
 
     /// Whether the next start can go on with this session.

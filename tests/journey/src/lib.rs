@@ -17,11 +17,14 @@
 )]
 
 mod canary;
+mod clinic_account;
+mod emergency;
 mod hostile;
 mod http;
 mod meddler;
 mod misfortunes;
 mod notification;
+mod person;
 mod process;
 mod record;
 mod relay;
@@ -36,6 +39,8 @@ mod workplace;
 
 use std::{fmt, path::PathBuf};
 
+pub use clinic_account::sign_in_at_clinic;
+pub use emergency::emergency;
 pub use misfortunes::suffer;
 pub use process::{Running, on_path, tied};
 pub use record::{Step, StepOutcome};

@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use crate::{
     Failure, Outcome, Places, Server, Session, canary,
+    person::BrowserScript,
     relay::Relay,
     webdriver::{Seen, Window, test, test_with},
 };
 
-/// The physician of the journey.
+/// The physician of the journey, by code and by account.
 pub(crate) const PHYSICIAN: &str = "482913";
+pub(crate) const PHYSICIANS_ACCOUNT: &str = "physician-12";
 /// The physician who is faster.
 pub(crate) const COLLEAGUE: &str = "615208";
 /// The patient at the kiosk.
@@ -33,6 +35,7 @@ pub(crate) struct Scene<'a> {
     address: u16,
     clinician: Option<Window>,
     kiosk: Option<Window>,
+    pub browser: BrowserScript,
     /// The window that a picture should show.
     front: &'static str,
     /// What the patient writes.
@@ -59,6 +62,7 @@ impl<'a> Scene<'a> {
             address: 0,
             clinician: None,
             kiosk: None,
+            browser: BrowserScript::write(&session.home().join("bin"))?,
             front: "",
             patient_words: canary::new("patient")?,
             physician_words: canary::new("physician")?,
@@ -145,6 +149,8 @@ impl<'a> Scene<'a> {
             ("CHATEHR_API_URL", Server::url(port)),
             ("CHATEHR_API_KEY", self.server()?.key().to_owned()),
             ("CHATEHR_DATA_DIR", data.display().to_string()),
+            ("CHATEHR_OIDC_ISSUER", Server::issuer(self.server()?.port())),
+            ("BROWSER", self.browser.path()),
         ];
         Window::open(
             self.session,

@@ -61,6 +61,18 @@ impl Server {
         Self::listening(command, secrets, log)
     }
 
+    /// The same with more settings, such as whose tokens are believed.
+    pub fn start_with(program: &Path, more: &[&str], settings: &[(&str, &str)], log: &Path) -> Outcome<Self> {
+        let secrets = Secrets::new()?;
+        let mut command = tied(program);
+        command
+            .args(["mock", "--seed", "demo", "--listen", "127.0.0.1:0"])
+            .args(more)
+            .envs(settings.iter().copied())
+            .env("CHATEHR_ROOT_SECRET", &secrets.root);
+        Self::listening(command, &secrets, log)
+    }
+
     /// A clinic's own, with the demonstration's people and records, for a program that asks more than people do.
     pub fn start_clinic(program: &Path, log: &Path) -> Outcome<Self> {
         let secrets = Secrets::new()?;
@@ -109,6 +121,11 @@ impl Server {
     /// The address for `CHATEHR_API_URL`, at the server itself or at what stands before it.
     pub fn url(port: u16) -> String {
         format!("http://127.0.0.1:{port}/v1")
+    }
+
+    /// The demonstration's own provider, for `CHATEHR_OIDC_ISSUER`.
+    pub fn issuer(port: u16) -> String {
+        format!("http://127.0.0.1:{port}/issuer")
     }
 
     /// Asks it something below `/v1`, as the bearer of `token`, else of the key.

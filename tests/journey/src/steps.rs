@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::{
     Failure, Outcome, Places, Session, canary, notification,
+    person::Person,
     process::wait_for,
     record::{Record, Step},
     scene::{
-        COLLEAGUE, PATIENT, PATIENT_NAMES, PHYSICIAN, Scene, appointments_of_today, connection, unwrapped,
+        COLLEAGUE, PATIENT, PATIENT_NAMES, PHYSICIANS_ACCOUNT, Scene, appointments_of_today, connection,
+        unwrapped,
     },
     webdriver::{Window, test, test_with},
 };
@@ -17,7 +19,7 @@ use crate::{
 type Action = fn(&mut Scene<'_>) -> Outcome<()>;
 
 const STEPS: &[(&str, Action)] = &[
-    ("physician signs in: a recovery code, typed back from paper", sign_in),
+    ("physician signs in in the browser: a recovery code, typed back", sign_in),
     ("queue in triage order", triage),
     ("today's appointments are shown", appointments),
     ("kiosk: the patient asks for an urgent consultation", request),
@@ -56,9 +58,12 @@ fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome<()> {
 fn sign_in(scene: &mut Scene<'_>) -> Outcome<()> {
     scene.start_server()?;
     scene.open_clinician()?;
-    let window = scene.clinician()?;
-    window.press(&test_with("sign-in-account", "code", PHYSICIAN))?;
-    connection(window, "online")?;
+    scene.clinician()?.press(&test("clinic-sign-in"))?;
+    let (mut person, address) = (Person::default(), scene.browser.address()?);
+    let who = person.open(&address)?;
+    let done = person.submit(&who, &[("account", PHYSICIANS_ACCOUNT)])?;
+    check(done.text.contains("You are signed in"), || format!("the browser says: {}", done.text))?;
+    connection(scene.clinician()?, "online")?;
     enrol(scene)
 }
 
@@ -108,8 +113,9 @@ fn request(scene: &mut Scene<'_>) -> Outcome<()> {
         if window.all(&test("alert-banner"))?.is_empty() {
             return Ok(Some(()));
         }
-        let seen = !window.all(&test("alert-acknowledge"))?.is_empty();
-        window.press(&test(if seen { "alert-acknowledge" } else { "alert-later" })).map(|()| None)
+        // Looked for and pressed in one: the banner may go in between.
+        let press = "(document.querySelector(arguments[0]) ?? document.querySelector(arguments[1]))?.click()";
+        window.script(press, &[test("alert-acknowledge").into(), test("alert-later").into()]).map(|_| None)
     })?;
     scene.session.ask("dunstctl", &["close-all"]);
     scene.notified = notification::all(scene.session.notifications())?.len();

@@ -2,7 +2,7 @@
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
 //! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of `fixtures_keys`,
-//! `fixtures_lock`, `fixtures_standing` and `fixtures_glass`), `&open=` a consultation, `&press=` controls by
+//! `fixtures_lock`, `fixtures_standing`, `fixtures_glass` and `fixtures_sign_in`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
@@ -20,7 +20,10 @@ use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{fixtures_glass::Glass, fixtures_keys::Keys, fixtures_lock::Lock, fixtures_standing};
+use super::{
+    fixtures_glass::Glass, fixtures_keys::Keys, fixtures_lock::Lock, fixtures_sign_in::Clinic,
+    fixtures_standing,
+};
 use crate::{
     backend::{Answer, Backend, Rehearsal},
     dom, time,
@@ -41,6 +44,7 @@ struct World {
     keys: Keys,
     lock: Lock,
     glass: Glass,
+    clinic: Clinic,
 }
 
 /// Reads the address and plays.
@@ -290,8 +294,10 @@ impl World {
         let mut world = Self {
             keys: Keys::new(&scene, now),
             lock: Lock::new(&scene, now),
-            signed_in: !matches!(scene.as_str(), "signin" | "signin-error" | "signed-out"),
+            signed_in: !matches!(scene.as_str(), "signin" | "signin-error" | "signed-out")
+                && !scene.starts_with("clinic"),
             glass: Glass::new(&scene, now),
+            clinic: Clinic::new(&scene, now),
             scene,
             now,
             views,
@@ -501,6 +507,7 @@ impl World {
             loading: fixtures_standing::loading(&self.scene),
             glass: self.glass.open(),
             may_export: self.glass.may_export(),
+            clinic_sign_in: self.clinic.state(),
         }
     }
 
@@ -539,6 +546,9 @@ impl World {
             return answer;
         }
         if let Some(answer) = self.glass.answer(name, request.clone(), time::now()) {
+            return answer;
+        }
+        if let Some(answer) = self.clinic.answer(name, request.clone(), time::now()) {
             return answer;
         }
         match name {

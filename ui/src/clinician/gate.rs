@@ -1,13 +1,15 @@
 //! The screens before the work: starting and signing in.
 
 use chatehr_contract::{
-    Account, Connection, ErrorCode, ErrorReport, Role, SignIn as SignInRequest, command::clinician as command,
+    Account, ClinicSignIn, Connection, ErrorCode, ErrorReport, Role, SignIn as SignInRequest,
+    command::clinician as command,
 };
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
+    clinic_sign_in::ClinicSignInForm,
     connection, list,
     notice::ErrorNotice,
     shell::{Dispatch, Step},
@@ -45,6 +47,8 @@ pub struct SignInProps {
     pub server: String,
     /// Accounts that a demonstration offers.
     pub accounts: Vec<Account>,
+    /// Signing in with a clinic account.
+    pub clinic: ClinicSignIn,
     /// What is in the way.
     pub error: Option<ErrorReport>,
     /// How the program and the server stand.
@@ -97,7 +101,8 @@ pub fn SignIn(props: &SignInProps) -> Html {
     };
     let accounts: Vec<_> = props.accounts.iter().filter(|account| account.role != Role::Patient).collect();
     let shown = doing.error().map(|error| (error, false)).or_else(|| {
-        let error = props.error.clone()?;
+        // What has become of an attempt is newer than why there was need of one.
+        let error = props.error.clone().filter(|_| props.clinic.error.is_none())?;
         let again = error.retryable;
         Some((error, again))
     });
@@ -111,26 +116,31 @@ pub fn SignIn(props: &SignInProps) -> Html {
                     <ErrorNotice next={next_step(error.code)} {error} on_again={again.then_some(on_again)} />
                 }
                 { how_it_stands(&props.connection, props.error.as_ref()) }
-                if !accounts.is_empty() {
-                    <ul class="accounts" aria-label="Demonstration accounts">
-                        { for accounts.into_iter().map(|account| account_row(account, doing.busy(), &submit)) }
-                    </ul>
-                    <p class="gate-or"><span>{ "or with a code" }</span></p>
+                if props.clinic.offered {
+                    <ClinicSignInForm clinic={props.clinic.clone()} act="Sign in with your clinic account"
+                        dispatch={props.dispatch.clone()} />
+                } else {
+                    if !accounts.is_empty() {
+                        <ul class="accounts" aria-label="Demonstration accounts">
+                            { for accounts.into_iter().map(|account| account_row(account, doing.busy(), &submit)) }
+                        </ul>
+                        <p class="gate-or"><span>{ "or with a code" }</span></p>
+                    }
+                    <form {onsubmit} class="code-form">
+                        <label class="label" for="code">{ "Six-digit code" }</label>
+                        <div>
+                            <input id="code" class="field code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}"
+                                maxlength="6" value={(*code).clone()} {oninput} data-test="sign-in-code"
+                                aria-describedby="code-hint" />
+                            <button type="submit" class="button primary" data-test="sign-in-submit"
+                                disabled={code.len() != 6 || doing.busy()}>
+                                if doing.busy() { <span class="spinner" /> }
+                                { "Sign in" }
+                            </button>
+                        </div>
+                        <p id="code-hint" class="hint">{ "Your administrator gives you the code." }</p>
+                    </form>
                 }
-                <form {onsubmit} class="code-form">
-                    <label class="label" for="code">{ "Six-digit code" }</label>
-                    <div>
-                        <input id="code" class="field code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}"
-                            maxlength="6" value={(*code).clone()} {oninput} data-test="sign-in-code"
-                            aria-describedby="code-hint" />
-                        <button type="submit" class="button primary" data-test="sign-in-submit"
-                            disabled={code.len() != 6 || doing.busy()}>
-                            if doing.busy() { <span class="spinner" /> }
-                            { "Sign in" }
-                        </button>
-                    </div>
-                    <p id="code-hint" class="hint">{ "Your administrator gives you the code." }</p>
-                </form>
             </div>
         </main>
     }

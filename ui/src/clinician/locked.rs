@@ -2,12 +2,14 @@
 //! nothing of it in the window's memory: all that showed it was taken down.
 
 use chatehr_contract::{
-    ErrorCode, PersonName, SecretText, SignIn, Timestamp, UnlockWithPin, command::clinician as command,
+    ClinicSignIn, ErrorCode, PersonName, SecretText, SignIn, Timestamp, UnlockWithPin,
+    command::clinician as command,
 };
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
+    clinic_sign_in::ClinicSignInForm,
     digits_form::DigitsForm,
     rail::{initials, outbox_words},
     shell::{Dispatch, Step},
@@ -33,6 +35,8 @@ pub struct LockedProps {
     pub urgent: u32,
     /// How often a PIN may be tried.
     pub pin_tries: u32,
+    /// Signing in with a clinic account.
+    pub clinic: ClinicSignIn,
     /// Told when it is open again.
     pub dispatch: Dispatch,
 }
@@ -77,7 +81,7 @@ pub fn Locked(props: &LockedProps) -> Html {
     };
     let has_pin = props.pin_tries > 0;
     let who = match *chosen {
-        None if !has_pin => Some(Who::Same),
+        None if !has_pin || props.clinic.waiting.is_some() => Some(Who::Same),
         chosen => chosen,
     };
     let error = doing.error();
@@ -86,6 +90,13 @@ pub fn Locked(props: &LockedProps) -> Html {
         None => html! {
             <DigitsForm key="pin" id="unlock-pin" label="PIN" act="Unlock" most=12 busy={doing.busy()} {error} on_digits={on_pin} />
         },
+        Some(who) if props.clinic.offered => html! {
+            <>
+                if who == Who::Other { <p class="hint">{ others_records(&name) }</p> }
+                <ClinicSignInForm key="clinic" clinic={props.clinic.clone()} dispatch={props.dispatch.clone()}
+                    act={if who == Who::Same { "Sign in again" } else { "Sign in with your clinic account" }} />
+            </>
+        },
         Some(who) => {
             let (label, hint) = match who {
                 Who::Same => (
@@ -93,13 +104,7 @@ pub fn Locked(props: &LockedProps) -> Html {
                     (!has_pin && !spent)
                         .then(|| AttrValue::from("A PIN makes this shorter: set one in Settings.")),
                 ),
-                Who::Other => (
-                    "Your six-digit code".to_owned(),
-                    Some(
-                        format!("You see your own records. Those of {name} stay closed, with every draft.")
-                            .into(),
-                    ),
-                ),
+                Who::Other => ("Your six-digit code".to_owned(), Some(others_records(&name).into())),
             };
             html! {
                 <DigitsForm key="code" id="unlock-code" {label} {hint} act="Sign in" most=6 busy={doing.busy()} {error} on_digits={on_code} />
@@ -141,14 +146,20 @@ pub fn Locked(props: &LockedProps) -> Html {
                 </div>
                 { form }
                 <p class="hint" role="status" data-test="locked-outbox">{ waits }</p>
-                <div class="gate-actions gate-foot">
-                    if who.is_some() && has_pin { { other(None, "Use the PIN", "unlock-by-pin") } }
-                    if who != Some(Who::Same) { { other(Some(Who::Same), "Sign in again", "unlock-by-code") } }
-                    if who != Some(Who::Other) { { other(Some(Who::Other), "Sign in as somebody else", "unlock-other") } }
-                </div>
+                if props.clinic.waiting.is_none() {
+                    <div class="gate-actions gate-foot">
+                        if who.is_some() && has_pin { { other(None, "Use the PIN", "unlock-by-pin") } }
+                        if who != Some(Who::Same) { { other(Some(Who::Same), "Sign in again", "unlock-by-code") } }
+                        if who != Some(Who::Other) { { other(Some(Who::Other), "Sign in as somebody else", "unlock-other") } }
+                    </div>
+                }
             </div>
         </main>
     }
+}
+
+fn others_records(name: &str) -> String {
+    format!("You see your own records. Those of {name} stay closed, with every draft.")
 }
 
 fn urgent_words(urgent: u32) -> String {

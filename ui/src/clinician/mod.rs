@@ -9,6 +9,7 @@ pub mod appointments;
 pub mod ask;
 pub mod banner;
 pub mod blocked;
+pub mod clinic_sign_in;
 pub mod code_sheet;
 pub mod complete;
 pub mod composer;
@@ -30,6 +31,8 @@ mod fixtures_glass;
 mod fixtures_keys;
 #[cfg(feature = "fixtures")]
 mod fixtures_lock;
+#[cfg(feature = "fixtures")]
+mod fixtures_sign_in;
 #[cfg(feature = "fixtures")]
 mod fixtures_standing;
 pub mod gate;
@@ -131,11 +134,11 @@ fn Window() -> Html {
         Stage::Starting => gate::starting(),
         Stage::SignIn { accounts, error } => html! {
             <gate::SignIn server={state.server.clone()} accounts={accounts.clone()} error={error.clone()}
-                connection={state.connection.clone()} {dispatch} />
+                connection={state.connection.clone()} clinic={state.clinic_sign_in.clone()} {dispatch} />
         },
         Stage::Locked { person, since, outbox_waiting, urgent, pin_tries } => html! {
             <locked::Locked person={person.clone()} since={*since} waiting={*outbox_waiting} urgent={*urgent}
-                pin_tries={*pin_tries} offline={matches!(state.connection, Connection::Offline { .. })} {dispatch} />
+                pin_tries={*pin_tries} clinic={state.clinic_sign_in.clone()} offline={matches!(state.connection, Connection::Offline { .. })} {dispatch} />
         },
         Stage::Blocked { error, ways } => {
             html! { <blocked::Blocked error={error.clone()} ways={ways.clone()} {dispatch} /> }

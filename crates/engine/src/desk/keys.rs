@@ -198,6 +198,7 @@ impl Desk {
         let outcome = self.on_record(&open, "keys.restore-to-keyring", restoring).await?;
         if outcome == RestoredToKeyring::Done {
             open.key.in_keyring.store(true, Ordering::Relaxed);
+            self.inner.settle(&open.session, true).await;
             self.inner.tell_state();
         }
         Ok(outcome)

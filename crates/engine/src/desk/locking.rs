@@ -22,7 +22,7 @@ use tokio::time;
 use super::{
     Desk, Inner, Open, Workstation,
     kept_lock::{KeptLock, PinError, Tried},
-    opening::Opening,
+    opening::{Opening, digest},
     record::Author,
 };
 use crate::{
@@ -41,8 +41,8 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Presence {
     clock: Option<SessionClock>,
-    /// Whose clock it is.
-    token: String,
+    /// Whose clock it is, without the token: this outlives the session.
+    session: String,
     limits: Option<Limits>,
     pub(super) locks_at: Option<Timestamp>,
     pub(super) session_ends_at: Option<Timestamp>,
@@ -183,14 +183,14 @@ impl Inner {
     /// Begins to watch a session that has lasted so many milliseconds by the clock; what this program has counted of it
     /// itself counts if it is more.
     pub(super) fn begin_presence(&self, session: &Session, spent: i64, limits: Limits) {
-        let now = self.now();
+        let (now, name) = (self.now(), digest(&[&session.token]));
         let mut presence = self.presence();
         let counted = match &presence.clock {
-            Some(clock) if presence.token == session.token => clock.spent(),
+            Some(clock) if presence.session == name => clock.spent(),
             _ => 0,
         };
         presence.clock = Some(SessionClock::new(now, spent.max(counted)));
-        presence.token.clone_from(&session.token);
+        presence.session = name;
         presence.limits = Some(limits);
         (presence.locks_at, presence.session_ends_at) = (None, None);
     }
@@ -313,7 +313,7 @@ impl Inner {
     ) {
         self.begin_presence(&session, kept.spent(self.now()), kept.limits());
         self.close(locked_stage(&session, since));
-        let server = workstation.client.with_session(&session.token);
+        let server = self.server_of(&workstation.client, &session);
         self.presence().locked = Some(Locked { session, server, untold: Vec::new() });
         self.alert_behind_lock();
         self.on_lock_screen(|_, _, tries| *tries = kept.tries_left());
@@ -349,6 +349,7 @@ impl Inner {
                 }
             }
         }
+        self.leave_provider(false);
         self.forget_session();
         self.offer_sign_in();
     }

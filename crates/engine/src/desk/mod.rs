@@ -9,7 +9,7 @@
 //! has been, `supporting` what is handed to who helps.
 //! `allowed` asks the access table, and `glass` opens somebody else's record in an emergency.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
-//! of it outlives the program.
+//! of it outlives the program. `signing_in` lets people in with a clinic account, `provider_session` is what they have then.
 
 mod acting;
 mod alerting;
@@ -29,9 +29,11 @@ mod locked;
 mod locking;
 mod opening;
 mod polling;
+mod provider_session;
 mod reading;
 mod record;
 mod sending;
+mod signing_in;
 mod standing;
 mod supporting;
 mod upkeep;
@@ -49,6 +51,7 @@ use chatehr_contract::{
     Timestamp,
 };
 use chatehr_seal::legacy::LegacySecret;
+use chatehr_sign_in::Provider;
 use chatehr_vault::{Vault, VaultError, VaultKey, keyring::Keyring};
 use tokio::{
     sync::{Notify, mpsc},
@@ -99,6 +102,10 @@ struct Inner {
     bundle: Mutex<Option<String>>,
     /// How far the first load has come.
     first_load: loading::FirstLoad,
+    /// A sign-in with a clinic account that is under way.
+    signing_in: Mutex<signing_in::SigningIn>,
+    /// The session at the identity provider of whoever is signed in with a clinic account.
+    held: Mutex<Option<provider_session::Held>>,
 }
 
 /// What the settings make of this machine.
@@ -109,6 +116,10 @@ struct Workstation {
     gauges: Gauges,
     keyring: Keyring,
     legacy_secret: Option<LegacySecret>,
+    /// Where people sign in with their clinic account.
+    provider: Option<Provider>,
+    /// What the keyring has of that.
+    refresh: Arc<provider_session::RefreshEntry>,
 }
 
 /// How things stand; changes only under its lock, and every change is followed by a notice.
@@ -238,6 +249,8 @@ impl Desk {
                 since: figures::Since::default(),
                 bundle: Mutex::default(),
                 first_load: loading::FirstLoad::default(),
+                signing_in: Mutex::default(),
+                held: Mutex::default(),
             }),
         }
     }
@@ -250,7 +263,9 @@ impl Workstation {
         let client = settings.client(&gauges).map_err(|error| error.to_string())?;
         let legacy_secret = settings.legacy_secret.as_deref().map(LegacySecret::new);
         let keyring = Keyring::new(&settings.keyring_service);
-        Ok(Self { settings, client, gauges, keyring, legacy_secret })
+        let provider = provider_session::provider(&settings, surroundings)?;
+        let refresh = Arc::new(provider_session::RefreshEntry::new(keyring.clone(), &settings));
+        Ok(Self { settings, client, gauges, keyring, legacy_secret, provider, refresh })
     }
 
     /// A client that goes with what it is used for, and its connections with it: each keeps in its buffers what came and

@@ -25,6 +25,7 @@ use tokio::{task::JoinHandle, time};
 use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
     kept_lock::{KeptLock, Verdict},
+    provider_session::is_at_provider,
     reading::Receipts,
     record::{Author, Looks},
 };
@@ -65,6 +66,8 @@ impl Desk {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
         let _turn = self.inner.turn.lock().await;
+        self.inner.give_up_attempt();
+        self.inner.leave_provider(false);
         match self.inner.locked_session() {
             Some(locked) if locked.id == session.id => {
                 self.inner.open_again(workstation, session, "sign-in").await;
@@ -93,6 +96,8 @@ impl Desk {
             self.inner.note(&open, open.entry("session.sign-out", self.inner.now())).await;
         }
         self.inner.close(Stage::SignIn { accounts: Vec::new(), error: None });
+        self.inner.give_up_attempt();
+        self.inner.leave_provider(true);
         let forgotten = workstation.forget_session().await;
         self.inner.offer_sign_in();
         forgotten.map_err(|error| report::keyring(&error))
@@ -168,7 +173,7 @@ pub(super) struct Opening {
 }
 
 /// Whether this program has a place for the role.
-fn has_a_desk(role: &Role) -> bool {
+pub(super) fn has_a_desk(role: &Role) -> bool {
     decide(Action::DeskOpen, role.into(), Relation::None) == Access::Granted
 }
 
@@ -198,6 +203,13 @@ impl Inner {
                 self.offer_sign_in();
             }
             Ok(Some(session)) if session.expires_at <= self.now() => self.end_session(),
+            Ok(Some(session)) if is_at_provider(&session) => {
+                match self.take_up(workstation, &session).await {
+                    Ok(Some(())) => self.open_remembered(workstation, session).await,
+                    Ok(None) => self.end_session(),
+                    Err(error) => self.close(Stage::Blocked { error, ways: Vec::new() }),
+                }
+            }
             Ok(Some(session)) => self.open_remembered(workstation, session).await,
         }
     }
@@ -244,7 +256,10 @@ impl Inner {
         // Files that were only waiting for a window's last words are in the way of opening them.
         self.presence().parting = None;
         match self.open_files(workstation, &session, opening, at_hand.clone()).await {
-            Ok(files) => self.open_desk(workstation, session, files),
+            Ok(files) => {
+                self.settle(&session, files.key.in_keyring.load(Ordering::Relaxed)).await;
+                self.open_desk(workstation, session, files);
+            }
             Err(error) => {
                 let ways = workstation.ways_past(&session.id, error.code).await;
                 self.close(Stage::Blocked { error, ways });
@@ -258,7 +273,7 @@ impl Inner {
     fn open_desk(self: &Arc<Self>, workstation: &Workstation, session: Session, files: Files) {
         let person = person_of(&session);
         tracing::info!(person = %person.id, "The desk is open.");
-        let server = workstation.client_of_its_own().with_session(&session.token);
+        let server = self.server_of(&workstation.client_of_its_own(), &session);
         let Files { vault, key, first, kept } = files;
         let limits = Limits::of(&Policy::default(), self.is_shared());
         self.begin_presence(&session, kept.spent(self.now()), limits);
@@ -389,6 +404,7 @@ impl Inner {
             tokio::spawn(async move { inner.note(&open, entry).await });
         }
         self.close(Stage::SignIn { accounts: Vec::new(), error });
+        self.leave_provider(false);
         self.forget_session();
         self.offer_sign_in();
     }
@@ -497,7 +513,7 @@ impl Inner {
 impl Workstation {
     /// The accounts that this program has a place for.
     async fn offered_accounts(&self) -> Result<Vec<Account>, chatehr_client::ClientError> {
-        if !self.client.health().await?.has("test-sign-in") {
+        if !self.client.health().await?.has("test-sign-in") || self.provider.is_some() {
             return Ok(Vec::new());
         }
         let mut accounts = self.client.accounts().await?;
@@ -518,7 +534,9 @@ impl Workstation {
     async fn forget_session(&self) -> Result<(), KeyringError> {
         let keyring = self.keyring.clone();
         let entry = self.session_entry();
-        tokio::task::spawn_blocking(move || keyring.delete(&entry)).await.unwrap_or(Err(KeyringError::Locked))
+        let refresh = self.refresh.clear();
+        let session = tokio::task::spawn_blocking(move || keyring.delete(&entry)).await;
+        refresh.await.and(session.unwrap_or(Err(KeyringError::Locked)))
     }
 
     /// One session for each server, so that a token never reaches another one.

@@ -48,6 +48,7 @@ impl Desk {
                 loading: self.inner.first_load.loading(),
                 glass: self.inner.open_glass(),
                 may_export: false,
+                clinic_sign_in: self.inner.clinic_sign_in(),
             };
             (program, state.open.clone())
         };

@@ -21,8 +21,8 @@ use std::{
 
 use chatehr_contract::*;
 use chatehr_engine::{
-    Alert, Clock, Desk, Kiosk, Notifier, NotifyError, OnResponse, Random, Response, Settings, Showing, Shown,
-    Surroundings,
+    Alert, Browser, Clock, Desk, Kiosk, NoBrowser, Notifier, NotifyError, OnResponse, Random, Response,
+    Settings, Showing, Shown, Surroundings,
 };
 use chatehr_server::{ClassRates, Config, Rate, RateSettings, Running, start as start_server};
 use chatehr_vault::{Vault, VaultKey, keyring};
@@ -82,6 +82,15 @@ impl Random for Eager {
             return Ok(());
         }
         RealRandom.fill(bytes)
+    }
+}
+
+/// A workstation without one.
+pub struct NoBrowserHere;
+
+impl Browser for NoBrowserHere {
+    fn open(&self, _: &str) -> Result<(), NoBrowser> {
+        Err(NoBrowser("there is none here".to_owned()))
     }
 }
 
@@ -283,6 +292,7 @@ pub fn surroundings(desktop: Desktop, notices: Arc<Mutex<Vec<ChangeNotice>>>) ->
         random: Arc::new(RealRandom),
         notifier: Arc::new(desktop),
         listener: Arc::new(move |notice| notices.lock().unwrap().push(notice)),
+        browser: Arc::new(NoBrowserHere),
     }
 }
 
@@ -444,6 +454,7 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         shared: false,
         backup_dir: Some(data.to_owned()),
         alerts: AlertPolicy::default(),
+        oidc: None,
         // One namespace for each directory, so that tests never share a key.
         keyring_service: format!("chatehr-test-{}", data.display()),
     }

@@ -13,6 +13,7 @@ mod bad_input;
 mod changes;
 mod clinic;
 mod conversation;
+mod demonstration;
 mod description;
 mod envelope;
 mod escalation;

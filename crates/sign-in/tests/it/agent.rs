@@ -1,4 +1,5 @@
-//! As much of a browser as a sign-in needs: cookies, redirects and plain forms.
+//! As much of a browser as a sign-in needs: cookies, redirects and plain forms. The engine's tests and the walks through
+//! the window use it too.
 
 use std::collections::BTreeMap;
 

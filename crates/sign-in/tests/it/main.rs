@@ -18,4 +18,5 @@ mod real_provider;
 mod refresh;
 mod sign_out;
 mod stage;
+mod step_up;
 mod surroundings;

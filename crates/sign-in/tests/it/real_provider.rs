@@ -11,8 +11,8 @@ use std::{
 
 use chatehr_contract::Timestamp;
 use chatehr_sign_in::{
-    Code, Keep, NoRandomness, Provider, RefreshToken, Revocation, Session, SessionError, Settings,
-    SignInError, Surroundings, TokenError,
+    Code, IdentityError, Keep, NoRandomness, Provider, RefreshToken, Revocation, Session, SessionError,
+    Settings, SignInError, Surroundings, TokenError,
 };
 use chatehr_token::Verifier;
 use futures_util::future::join_all;
@@ -278,4 +278,40 @@ async fn a_second_device_signs_in_at_a_real_provider() {
         matches!(refused, SignInError::Provider(TokenError::Refused(Code::InvalidClient))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_real_provider_asks_again_whom_it_remembers_when_it_is_told_to() {
+    let Some(real) = Real::start(|_| {}) else { return };
+    let mut agent = Agent::new();
+    let (sign_in, address) = real.begin(None).await;
+    let form = agent.open(&address).await;
+    submit_login(&mut agent, &form, "okafor").await;
+    sign_in.await.unwrap().unwrap();
+    // The same browser, whose session there goes on.
+    for keep in [None, Some(Arc::new(Keyring::default()) as Arc<dyn Keep>)] {
+        let (sender, mut addresses) = mpsc::unbounded_channel();
+        let (provider, began) = (real.provider.clone(), now());
+        let sign_in = tokio::spawn(async move { provider.sign_in_anew(&Addresses(sender), keep).await });
+        let form = agent.open(&addresses.recv().await.unwrap()).await;
+        assert!(form.body.contains("Account"), "{}", form.body);
+        submit_login(&mut agent, &form, "okafor").await;
+        let session = sign_in.await.unwrap().unwrap();
+        assert!(session.auth_time().unwrap().plus_seconds(2) >= began);
+    }
+}
+
+#[tokio::test]
+async fn a_second_device_is_not_believed_where_a_real_provider_does_not_say_when_it_asked() {
+    let Some(real) = Real::start(|_| {}) else { return };
+    let code = real.provider.sign_in_elsewhere_anew(None).await.unwrap();
+    let (address, user_code) = (code.verification_uri.clone(), code.user_code.clone());
+    let wait = tokio::spawn(code.wait());
+    let mut agent = Agent::new();
+    let entry = agent.open(address.as_str()).await;
+    let confirm = agent.submit(&entry, &[("user_code", &user_code)]).await;
+    let form = agent.submit(&confirm, &[]).await;
+    submit_login(&mut agent, &form, "okafor").await;
+    let outcome = wait.await.unwrap();
+    assert!(matches!(outcome, Err(SignInError::Identity(IdentityError::NotFresh))), "{outcome:?}");
 }

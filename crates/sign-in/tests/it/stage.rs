@@ -206,6 +206,19 @@ impl Stage {
         (sign_in, address)
     }
 
+    /// The whole way of somebody who has to show who they are now; what the browser was asked to open with it.
+    pub(crate) async fn sign_in_anew(
+        &self,
+        keep: Option<Arc<dyn Keep>>,
+    ) -> (Result<Session, SignInError>, Parameters) {
+        let (sender, mut addresses) = mpsc::unbounded_channel();
+        let provider = self.provider.clone();
+        let sign_in = tokio::spawn(async move { provider.sign_in_anew(&Addresses(sender), keep).await });
+        let address = addresses.recv().await.expect("a browser was opened");
+        Agent::new().open(&address).await;
+        (sign_in.await.unwrap(), parameters(&address))
+    }
+
     /// The whole way, with nobody in between.
     pub(crate) async fn sign_in(&self, keep: Option<Arc<dyn Keep>>) -> (Result<Session, SignInError>, Sight) {
         let (sign_in, address) = self.begin(keep).await;
