@@ -99,7 +99,7 @@ pub struct BreakGlass {
     pub id: ConsultationId,
     /// Why.
     pub reason: String,
-    /// Who they are, shown once more.
+    /// Who they are, shown once more; empty to sign in anew with their clinic account.
     pub pin: SecretText,
 }
 

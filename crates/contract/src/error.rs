@@ -95,7 +95,7 @@ error_codes! {
     /// No reason for opening somebody else's record.
     NeedsReason = "NEEDS_REASON", "A record is opened in an emergency with a reason, in words.", "Write why it cannot wait, in 8 to 500 characters. It goes on record.";
     /// Emergency access without a PIN.
-    GlassNeedsPin = "GLASS_NEEDS_PIN", "Opening a record in an emergency asks for your PIN, and none is set.", "Set a PIN in Settings, then try again. If it cannot wait, call the physician in charge.";
+    GlassNeedsPin = "GLASS_NEEDS_PIN", "Opening a record in an emergency asks for your PIN, and none is set here.", "Set a PIN in Settings, then try again. If it cannot wait, call the physician in charge.";
     /// A server that has no such thing.
     NoBreakGlass = "NO_BREAK_GLASS", "This ChatEHR does not open records in an emergency.", "Call the physician in charge, or your administrator.";
     /// There is no such record for this.

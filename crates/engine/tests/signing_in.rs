@@ -557,3 +557,35 @@ async fn a_demonstration_that_starts_again_has_forgotten_its_sessions_and_says_s
     let Stage::SignIn { error: Some(error), .. } = state.stage else { panic!() };
     assert_eq!(error.code, ErrorCode::SignedOut);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_opens_in_an_emergency_after_signing_in_once_more_and_not_for_a_colleague() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = TempDir::new().unwrap();
+    let id = clinic.request(Urgency::Routine, "Swollen ankle").await.id;
+    clinic.taken_by(LINDQVIST, &id).await;
+    let mut place = Place::new(demonstration(&clinic, data.path())).await;
+    let choose = async |place: &mut Place, account: &str| {
+        let address = place.address().await;
+        let page = place.agent.open(&address).await;
+        place.agent.submit(&page, &[("account", account)]).await;
+        address
+    };
+    place.begin(SignInWay::Browser);
+    choose(&mut place, "physician-12").await;
+    place.bench.until("open", |state| who(state) == Some("physician-12")).await;
+    place.bench.until_online().await;
+    for (account, refused) in [("physician-13", Some(ErrorCode::OtherPerson)), ("physician-12", None)] {
+        let desk = place.bench.desk.clone();
+        let reason = "Collapsed in the waiting room".to_owned();
+        let request = BreakGlass { id: id.clone(), reason, pin: SecretText::new("") };
+        let asked = tokio::spawn(async move { desk.break_glass(request).await });
+        let address = choose(&mut place, account).await;
+        assert!(address.contains("max_age=0"), "{address}");
+        assert_eq!(asked.await.unwrap().err().map(|error| error.code), refused);
+        assert_eq!(place.bench.desk.state().await.glass.is_some(), refused.is_none());
+    }
+}

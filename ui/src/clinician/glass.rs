@@ -11,6 +11,7 @@ use chatehr_contract::{
     is_reason,
 };
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::{
@@ -91,6 +92,8 @@ pub struct BreakDialogProps {
     pub id: String,
     /// Whether a PIN unlocks the screen: it is asked for here as well.
     pub pin_set: bool,
+    /// Whether one can sign in anew with a clinic account instead.
+    pub clinic: bool,
     /// Whether the connection is lost.
     pub offline: bool,
     /// Where buttons go.
@@ -113,10 +116,19 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
     let reason = use_state(String::new);
     let pin = use_state(String::new);
     let over = reason.trim().chars().count().saturating_sub(MAX_REASON_CHARS);
-    let ready = !id.trim().is_empty() && is_reason(&reason) && pin.len() >= 6 && !props.offline;
+    let by_browser = !props.pin_set && props.clinic;
+    let ready =
+        !id.trim().is_empty() && is_reason(&reason) && (by_browser || pin.len() >= 6) && !props.offline;
     let close = {
-        let dispatch = props.dispatch.clone();
-        Callback::from(move |()| dispatch.dispatch(Step::Emergency(None)))
+        let (dispatch, backend, waits) =
+            (props.dispatch.clone(), backend.clone(), by_browser && doing.busy());
+        Callback::from(move |()| {
+            if waits {
+                let backend = backend.clone();
+                spawn_local(async move { drop(backend.call::<command::CancelSignIn>(&()).await) });
+            }
+            dispatch.dispatch(Step::Emergency(None));
+        })
     };
     let onsubmit = {
         let (doing, dispatch) = (doing.clone(), props.dispatch.clone());
@@ -152,7 +164,11 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
                     <li>{ "Your name, your reason and what you look at go on record, and the administrators are told at once." }</li>
                 </ul>
                 if let Some(error) = doing.error() { <ErrorNotice {error} /> }
-                if !props.pin_set {
+                if by_browser && doing.busy() {
+                    <p class="hint" role="status" data-test="glass-browser">{ "Your browser asks you to sign in once more. The record opens when you have." }</p>
+                } else if by_browser {
+                    <p class="hint">{ "Your browser will ask you to sign in once more." }</p>
+                } else if !props.pin_set {
                     <p class="hint over" data-test="glass-no-pin">{ "This asks for your PIN, and none is set. Set one in Settings first; if it cannot wait, call the physician in charge." }</p>
                 }
                 <label class="label" for="glass-id">{ "Number of the consultation" }</label>
@@ -165,9 +181,11 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
                     else if props.offline { { "This needs the connection." } }
                     else { { "In words, at least 8 characters. It is recorded as you write it." } }
                 </p>
-                <label class="label" for="glass-pin">{ "Your PIN" }</label>
-                <input id="glass-pin" class="field code" type="password" inputmode="numeric" autocomplete="off" maxlength="12"
-                    value={(*pin).clone()} oninput={set(&pin)} disabled={!props.pin_set} data-test="glass-pin" />
+                if !by_browser {
+                    <label class="label" for="glass-pin">{ "Your PIN" }</label>
+                    <input id="glass-pin" class="field code" type="password" inputmode="numeric" autocomplete="off" maxlength="12"
+                        value={(*pin).clone()} oninput={set(&pin)} disabled={!props.pin_set} data-test="glass-pin" />
+                }
                 <div class="dialog-actions">
                     <button type="button" class="button" onclick={move |_| close.emit(())}>{ "Not now" }</button>
                     <button type="submit" class="button danger" disabled={!ready || doing.busy()} data-test="glass-open">

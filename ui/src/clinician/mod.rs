@@ -242,7 +242,7 @@ fn Work(props: &WorkProps) -> Html {
                 } }
             </div>
             if let Some(id) = shell.emergency.clone() {
-                <glass::BreakDialog {id} pin_set={state.pin_set} {offline} dispatch={dispatch.clone()} />
+                <glass::BreakDialog {id} pin_set={state.pin_set} clinic={state.clinic_sign_in.offered} {offline} dispatch={dispatch.clone()} />
             }
             if shell.help {
                 <dialog::Dialog title="Keys" on_close={close_help}>

@@ -23,6 +23,7 @@ use super::{
     Desk, Inner, Open, Workstation,
     kept_lock::{KeptLock, PinError, Tried},
     opening::{Opening, digest},
+    provider_session::is_at_provider,
     record::Author,
 };
 use crate::{
@@ -157,13 +158,16 @@ impl Inner {
         .await
     }
 
-    /// Whether it is still the person who signed in that sits at the window. By the PIN; a sign-in that asks anew belongs
-    /// here as well.
+    /// Whether it is still the person who signed in that sits at the window: by the PIN, or without one by signing in anew
+    /// with their clinic account.
     pub(super) async fn has_just_shown_who_they_are(
-        &self,
+        self: &Arc<Self>,
         open: &Open,
         pin: SecretText,
     ) -> Result<(), ErrorReport> {
+        if pin.expose().is_empty() && is_at_provider(&open.session) {
+            return self.reauthenticate().await.map(drop);
+        }
         match self.try_pin(&open.session, pin).await? {
             Tried::Right => Ok(()),
             Tried::Wrong(left) => Err(wrong_pin(left)),

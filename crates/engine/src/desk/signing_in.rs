@@ -109,12 +109,19 @@ impl Desk {
     /// It was given up or not finished, another person came back, or the provider did not ask; nobody is signed in with
     /// a clinic account.
     pub async fn reauthenticate(&self) -> Result<Timestamp, ErrorReport> {
-        let provider = self.inner.provider()?;
-        let held = self.inner.held().clone().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
-        let attempt = self.inner.begin_attempt();
+        self.inner.reauthenticate().await
+    }
+}
+
+impl Inner {
+    /// See [`Desk::reauthenticate`].
+    pub(super) async fn reauthenticate(self: &Arc<Self>) -> Result<Timestamp, ErrorReport> {
+        let provider = self.provider()?;
+        let held = self.held().clone().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
+        let attempt = self.begin_attempt();
         let number = attempt.number;
         let outcome = attempt.at_provider(&provider, SignInWay::Browser, true, None).await;
-        self.inner.end_attempt(number, None);
+        self.end_attempt(number, None);
         let session = outcome.map_err(|ended| match ended {
             Ended::Failed(report) => report,
             Ended::GivenUp => ErrorReport::new(ErrorCode::SignInDeclined),
