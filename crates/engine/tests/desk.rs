@@ -15,7 +15,7 @@ use std::{
 };
 
 use chatehr_contract::*;
-use chatehr_engine::{Desk, Random, Surroundings};
+use chatehr_engine::{Desk, Surroundings};
 use support::*;
 use tempfile::TempDir;
 
@@ -174,22 +174,6 @@ async fn a_message_typed_offline_is_sent_once_after_reconnect() {
     assert_eq!(at_server.len(), 2);
     assert!(at_server.iter().all(|message| message.content.starts_with("chatehr.3.")));
     assert_eq!(bench.desk.state().await.outbox_waiting, 0);
-}
-
-/// Randomness that holds back a nonce, and with it the sealing of a message, until it is let go.
-struct HeldNonce {
-    asked: mpsc::Sender<()>,
-    go: Mutex<mpsc::Receiver<()>>,
-}
-
-impl Random for HeldNonce {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
-        if bytes.len() == 12 {
-            self.asked.send(()).map_err(|error| error.to_string())?;
-            self.go.lock().unwrap().recv().map_err(|error| error.to_string())?;
-        }
-        RealRandom.fill(bytes)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -18,7 +18,7 @@ use std::{
 use chatehr_audit::{Criteria, Entry, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::{Alert, Clock as _, Desk, Settings, Surroundings};
-use chatehr_vault::{Vault, VaultKey, keyring};
+use chatehr_vault::Vault;
 use support::*;
 use tempfile::TempDir;
 
@@ -73,30 +73,6 @@ fn words(id: &ConsultationId, text: &str) -> SendMessage {
     SendMessage { consultation_id: id.clone(), text: text.to_owned() }
 }
 
-/// The files of the one person who has worked here, as soon as the desk has let go of them.
-async fn files(settings: &Settings) -> Vault {
-    let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
-    assert_eq!(people.len(), 1);
-    let dir = people.into_iter().next().unwrap().unwrap().path();
-    let entry = format!("vault:{}", dir.file_name().unwrap().to_str().unwrap());
-    let ring = keyring::Keyring::new(&settings.keyring_service);
-    let key = keyring::load_or_create_key(
-        &ring,
-        &entry,
-        &dir,
-        VaultKey::from_bytes([0; 32]),
-        Timestamp::from_millis(0),
-    )
-    .unwrap();
-    for _ in 0..200 {
-        match Vault::open(&dir, &key) {
-            Ok(vault) => return vault,
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
-    panic!("the desk does not let go of its files");
-}
-
 fn session_entries(vault: &Vault) -> Vec<Entry> {
     let mut found = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
     found.retain(|entry| entry.said.action.starts_with("session.") || entry.said.action.starts_with("pin."));
@@ -145,7 +121,7 @@ async fn a_screen_left_alone_is_warned_of_locks_and_keeps_the_last_words_of_a_dr
     assert_eq!(bench.desk.consultation(&id).await.unwrap().draft, "Please rest");
     bench.desk.close().await;
     drop(bench);
-    let entries = session_entries(&files(&settings).await);
+    let entries = session_entries(&files_of(&settings).await);
     assert_eq!(
         told(&entries),
         [
@@ -178,7 +154,7 @@ async fn what_was_queued_before_the_lock_is_sent_behind_it_and_then_the_files_cl
     bench.until("sent", sent).await;
     let (marta, _) = clinic.as_person(MARTA).await;
     assert_eq!(marta.all_messages(&id).await.unwrap().rows.len(), 1);
-    drop(files(&settings).await);
+    drop(files_of(&settings).await);
 
     unlock(&bench, PIN).await.unwrap();
     let messages = bench
@@ -266,7 +242,7 @@ async fn an_urgent_request_is_told_behind_a_locked_screen_by_its_urgency_alone()
         .await;
     unlock(&bench, PIN).await.unwrap();
     bench.desk.close().await;
-    let entries = files(&settings).await.search_audit(&Criteria::default(), None, 100).unwrap();
+    let entries = files_of(&settings).await.search_audit(&Criteria::default(), None, 100).unwrap();
     let shown = entries.iter().filter(|entry| entry.said.action == "alert.show");
     let about = shown.filter(|entry| entry.said.objects.contains(&made.id.to_string()));
     assert_eq!(about.count(), 1, "what was shown behind the lock is on record");
@@ -305,7 +281,7 @@ async fn five_wrong_pins_leave_signing_in_and_starting_the_program_anew_gives_no
     again.until("open", is_ready).await;
     again.desk.close().await;
     drop(again);
-    let entries = session_entries(&files(&settings).await);
+    let entries = session_entries(&files_of(&settings).await);
     let refused =
         told(&entries).iter().filter(|entry| **entry == ("session.unlock", Outcome::Refused, "pin")).count();
     assert_eq!(refused, 5);
@@ -355,7 +331,7 @@ async fn a_session_ends_after_its_hours_whether_locked_or_not_and_that_is_on_rec
         if locked {
             bench.desk.lock_now().await.unwrap();
             // Until the files are closed.
-            drop(files(&settings).await);
+            drop(files_of(&settings).await);
         }
         hands.move_by(12 * 3600 + 1);
         let over = |state: &ProgramState| matches!(&state.stage, Stage::SignIn { error: Some(error), .. } if error.code == ErrorCode::SessionOver);
@@ -365,7 +341,7 @@ async fn a_session_ends_after_its_hours_whether_locked_or_not_and_that_is_on_rec
         bench.until("open", is_ready).await;
         bench.desk.close().await;
         drop(bench);
-        let entries = session_entries(&files(&settings).await);
+        let entries = session_entries(&files_of(&settings).await);
         assert!(entries.iter().any(|entry| entry.said.action == "session.expire"), "{locked}");
     }
 }
@@ -431,6 +407,6 @@ async fn a_desktop_that_locks_its_session_locks_the_window_too_and_that_is_on_re
     bench.until_online().await;
     bench.desk.lock_with_session().await;
     assert!(is_locked(&bench.desk.state().await));
-    let entries = session_entries(&files(&settings).await);
+    let entries = session_entries(&files_of(&settings).await);
     assert_eq!(told(&entries).last(), Some(&("session.lock", Outcome::Success, "session")));
 }

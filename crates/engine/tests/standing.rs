@@ -29,20 +29,6 @@ use support::*;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-async fn set_faults(clinic: &Clinic, json: &str) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(clinic.address).await.unwrap();
-    let request = format!(
-        "PUT /control/faults HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
-        clinic.address,
-        json.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-}
-
 fn lapse(state: &ProgramState) -> Option<Lapse> {
     match &state.connection {
         Connection::Offline { lapse, .. } => Some(*lapse),
@@ -86,7 +72,7 @@ async fn a_server_whose_clock_is_ten_minutes_ahead_is_said_and_its_due_times_are
         return;
     }
     let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
-    set_faults(&clinic, r#"{"clockSkew": 600}"#).await;
+    clinic.set_faults(r#"{"clockSkew": 600}"#).await;
     let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
     let state = bench.until("the clocks are known to be apart", |state| state.clock.off.is_some()).await;
     let off = state.clock.off.unwrap();
@@ -102,7 +88,7 @@ async fn a_server_whose_clock_is_ten_minutes_ahead_is_said_and_its_due_times_are
     let asked = clinic.request(Urgency::Urgent, "dizzy").await;
     let told = told(&bench, &asked.id).await;
     assert!(["9 min to answer", "10 min to answer"].contains(&told.as_str()), "{told}");
-    set_faults(&clinic, "{}").await;
+    clinic.set_faults("{}").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chatehr_contract::*;
-use chatehr_engine::{Desk, Random, Surroundings};
+use chatehr_engine::{Desk, Surroundings};
 use chatehr_network::{Fault, Link, Pace, What};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -222,22 +222,6 @@ async fn of_a_change_and_an_attempt_at_the_same_moment_one_wins_as_a_whole() {
     }
     println!("changed in time: {changed}, too late: {too_late}");
     assert!(changed > 0 && too_late > 0, "both were seen");
-}
-
-/// Randomness that holds back a nonce, and with it the sealing of a message, until it is let go.
-struct HeldNonce {
-    asked: mpsc::Sender<()>,
-    go: Mutex<mpsc::Receiver<()>>,
-}
-
-impl Random for HeldNonce {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
-        if bytes.len() == 12 {
-            self.asked.send(()).map_err(|error| error.to_string())?;
-            self.go.lock().unwrap().recv().map_err(|error| error.to_string())?;
-        }
-        RealRandom.fill(bytes)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -186,20 +186,6 @@ enum Trouble {
     Faults(&'static str),
 }
 
-async fn set_faults(clinic: &Clinic, json: &str) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(clinic.address).await.unwrap();
-    let request = format!(
-        "PUT /control/faults HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
-        clinic.address,
-        json.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-}
-
 /// A desk in trouble for so long; what was written before, during and after it arrives. How long after it.
 async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> Duration {
     let id = world.mine().await;
@@ -220,7 +206,7 @@ async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> 
         }
         Trouble::HalfOpenMessage => world.network.plan(MESSAGE, Fault::in_answer(30, What::Silence)),
         Trouble::Restart => world.clinic.stop().await,
-        Trouble::Faults(json) => set_faults(&world.clinic, json).await,
+        Trouble::Faults(json) => world.clinic.set_faults(json).await,
     }
     for text in ["during", "and more"] {
         words.push(text.to_owned());
@@ -231,7 +217,7 @@ async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> 
         Trouble::Restart => {
             world.clinic.start_again().await;
         }
-        Trouble::Faults(_) => set_faults(&world.clinic, "{}").await,
+        Trouble::Faults(_) => world.clinic.set_faults("{}").await,
         _ => world.network.heal(),
     }
     let healed = Instant::now();

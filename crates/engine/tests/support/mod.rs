@@ -300,10 +300,31 @@ pub fn kiosk(settings: Settings) -> Kiosk {
     Kiosk::new(Ok(settings), surroundings(Desktop::default(), Arc::default()))
 }
 
+/// Randomness that holds back a nonce, and with it the sealing of a message, until it is let go.
+pub struct HeldNonce {
+    pub asked: std::sync::mpsc::Sender<()>,
+    pub go: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Random for HeldNonce {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+        if bytes.len() == 12 {
+            self.asked.send(()).map_err(|error| error.to_string())?;
+            self.go.lock().unwrap().recv().map_err(|error| error.to_string())?;
+        }
+        RealRandom.fill(bytes)
+    }
+}
+
 /// The files of the one person who has worked here, once the desk has closed them.
 pub async fn files(bench: Bench, settings: &Settings) -> Vault {
     bench.desk.close().await;
     drop(bench);
+    files_of(settings).await
+}
+
+/// The same, as soon as the desk has let go of them.
+pub async fn files_of(settings: &Settings) -> Vault {
     let people: Vec<_> = std::fs::read_dir(settings.data_dir.join("people")).unwrap().collect();
     assert_eq!(people.len(), 1);
     let dir = people.into_iter().next().unwrap().unwrap().path();
@@ -317,7 +338,7 @@ pub async fn files(bench: Bench, settings: &Settings) -> Vault {
         Timestamp::from_millis(0),
     )
     .unwrap();
-    for _ in 0..100 {
+    for _ in 0..200 {
         match Vault::open(&dir, &key) {
             Ok(vault) => return vault,
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -408,6 +429,21 @@ impl Clinic {
             ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
         let (server, _) = self.as_person(code).await;
         server.update_consultation(id, &update, &format!("{code} takes {id}")).await.unwrap()
+    }
+
+    /// Has the server misbehave so.
+    pub async fn set_faults(&self, json: &str) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "PUT /control/faults HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{json}",
+            self.address,
+            json.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// Marta asks for a cardiology consultation.
