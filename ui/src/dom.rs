@@ -63,6 +63,19 @@ pub fn set_theme(theme: Option<&str>) {
     });
 }
 
+/// Keeps in `state` what is typed into the field that tells of it.
+pub fn typing(state: &UseStateHandle<String>) -> impl Fn(InputEvent) + use<> {
+    let state = state.clone();
+    move |event| {
+        let field = event.target();
+        let area = field.clone().and_then(|field| field.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+        let line = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok());
+        if let Some(text) = area.map(|area| area.value()).or_else(|| line.map(|line| line.value())) {
+            state.set(text);
+        }
+    }
+}
+
 /// Moves the keyboard's focus.
 pub fn focus(node: &NodeRef) {
     if let Some(element) = node.cast::<web_sys::HtmlElement>() {

@@ -7,7 +7,6 @@ use chatehr_contract::{
     Action, CompleteConsultation, ConsultationRef, ConsultationStatus, ConsultationView, DeclineConsultation,
     ErrorCode, ErrorReport, HandOffConsultation, MAX_REASON_CHARS, PersonId, command::clinician as command,
 };
-use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::{
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, use_backend},
-    dom::use_server_clock,
+    dom::{self, use_server_clock},
     icon::{Glyph, Icon},
     time, words,
 };
@@ -385,16 +384,7 @@ fn DeclineDialog(props: &DeclineProps) -> Html {
     let reason = reason_text(chosen.and_then(|index| REASONS.get(index).copied()), &typed);
     let left = MAX_REASON_CHARS as i64 - reason.chars().count() as i64;
     let ready = !reason.is_empty() && left >= 0 && !props.offline;
-    let oninput = {
-        let typed = typed.clone();
-        move |event: InputEvent| {
-            let area =
-                event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-            if let Some(area) = area {
-                typed.set(area.value());
-            }
-        }
-    };
+    let oninput = dom::typing(&typed);
     let close = {
         let on_close = props.on_close.clone();
         move |_| on_close.emit(())

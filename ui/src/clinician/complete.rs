@@ -1,10 +1,10 @@
 //! The question before a consultation is completed, with room for a closing note.
 
 use chatehr_contract::MAX_DESCRIPTION_CHARS;
-use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::dialog::Dialog;
+use crate::dom;
 
 /// What the question is made of.
 #[derive(PartialEq, Properties)]
@@ -30,16 +30,7 @@ fn note(typed: &str) -> Option<String> {
 pub fn CompleteDialog(props: &CompleteProps) -> Html {
     let typed = use_state(String::new);
     let left = MAX_DESCRIPTION_CHARS as i64 - typed.trim().chars().count() as i64;
-    let oninput = {
-        let typed = typed.clone();
-        move |event: InputEvent| {
-            let area =
-                event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-            if let Some(area) = area {
-                typed.set(area.value());
-            }
-        }
-    };
+    let oninput = dom::typing(&typed);
     let onsubmit = {
         let (on_complete, note) = (props.on_complete.clone(), note(&typed));
         move |event: SubmitEvent| {

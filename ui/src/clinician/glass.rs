@@ -10,7 +10,6 @@ use chatehr_contract::{
     command::clinician as command,
     is_reason,
 };
-use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     backend::use_backend,
-    dom::use_clock,
+    dom::{self, use_clock},
     icon::{Glyph, Icon},
     time,
 };
@@ -100,13 +99,6 @@ pub struct BreakDialogProps {
     pub dispatch: Dispatch,
 }
 
-fn typed(event: &InputEvent) -> String {
-    let target = event.target();
-    let area = target.clone().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-    let input = target.and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-    area.map(|area| area.value()).or_else(|| input.map(|input| input.value())).unwrap_or_default()
-}
-
 /// Which record, why, and who asks.
 #[component]
 pub fn BreakDialog(props: &BreakDialogProps) -> Html {
@@ -151,10 +143,6 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
             });
         }
     };
-    let set = |state: &UseStateHandle<String>| {
-        let state = state.clone();
-        move |event: InputEvent| state.set(typed(&event))
-    };
     html! {
         <Dialog title="Open a record in an emergency" on_close={close.clone()}>
             <form {onsubmit} class="glass-form">
@@ -172,9 +160,9 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
                     <p class="hint over" data-test="glass-no-pin">{ "This asks for your PIN, and none is set. Set one in Settings first; if it cannot wait, call the physician in charge." }</p>
                 }
                 <label class="label" for="glass-id">{ "Number of the consultation" }</label>
-                <input id="glass-id" class="field" autocomplete="off" spellcheck="false" value={(*id).clone()} oninput={set(&id)} data-test="glass-id" />
+                <input id="glass-id" class="field" autocomplete="off" spellcheck="false" value={(*id).clone()} oninput={dom::typing(&id)} data-test="glass-id" />
                 <label class="label" for="glass-reason">{ "Why it cannot wait" }</label>
-                <textarea id="glass-reason" class="field" rows="3" value={(*reason).clone()} oninput={set(&reason)}
+                <textarea id="glass-reason" class="field" rows="3" value={(*reason).clone()} oninput={dom::typing(&reason)}
                     aria-describedby="glass-hint" data-test="glass-reason" />
                 <p id="glass-hint" class={classes!("hint", (over > 0).then_some("over"))}>
                     if over > 0 { { format!("{over} characters too many") } }
@@ -184,7 +172,7 @@ pub fn BreakDialog(props: &BreakDialogProps) -> Html {
                 if !by_browser {
                     <label class="label" for="glass-pin">{ "Your PIN" }</label>
                     <input id="glass-pin" class="field code" type="password" inputmode="numeric" autocomplete="off" maxlength="12"
-                        value={(*pin).clone()} oninput={set(&pin)} disabled={!props.pin_set} data-test="glass-pin" />
+                        value={(*pin).clone()} oninput={dom::typing(&pin)} disabled={!props.pin_set} data-test="glass-pin" />
                 }
                 <div class="dialog-actions">
                     <button type="button" class="button" onclick={move |_| close.emit(())}>{ "Not now" }</button>

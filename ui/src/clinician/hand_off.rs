@@ -11,7 +11,7 @@ use super::{
     ask::{Read, use_reading},
     dialog::Dialog,
 };
-use crate::words;
+use crate::{dom, words};
 
 /// What the question is made of.
 #[derive(PartialEq, Properties)]
@@ -78,16 +78,7 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
             }
         }
     };
-    let oninput = {
-        let reason = reason.clone();
-        move |event: InputEvent| {
-            let area =
-                event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-            if let Some(area) = area {
-                reason.set(area.value());
-            }
-        }
-    };
+    let oninput = dom::typing(&reason);
     let onsubmit = {
         let (on_hand_off, ready) = (props.on_hand_off.clone(), ready.clone());
         move |event: SubmitEvent| {
