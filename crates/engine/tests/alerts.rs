@@ -169,6 +169,37 @@ async fn what_is_read_at_one_workstation_counts_as_read_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_offline_is_said_after_the_next_start_of_the_program() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, dirs) = (Clinic::open().await, dirs());
+    let [here, there] = two(&clinic, &dirs).await;
+    let made = clinic.request(Urgency::Routine, "A question").await;
+    here.until_known(&made.id).await;
+    here.desk.accept(&made.id).await.unwrap();
+    let before = there.desk.state().await.counts.unread;
+    let to_id = here.desk.consultation(&made.id).await.unwrap().physician.unwrap().id;
+    write_to(&clinic, &made.id, to_id, "It is better now.").await;
+    for bench in [&here, &there] {
+        bench.until("unread", |state| state.counts.unread == before + 1).await;
+    }
+    clinic.stop().await;
+    here.until_offline().await;
+    here.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    let settings = clinic.settings(dirs[0].path());
+    here.desk.close().await;
+    drop(here);
+    clinic.start_again().await;
+    there.until_online().await;
+    assert_eq!(there.desk.state().await.counts.unread, before + 1, "nobody has said so");
+    let here = Bench::new(settings, Desktop::default());
+    here.desk.start().await;
+    here.until_online().await;
+    there.until("read", |state| state.counts.unread == before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_colleague_hands_to_me_alerts_until_i_read_it_anywhere() {
     if !keyring_is_here() {
         return;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chatehr_audit::{Criteria, Expectations};
-use chatehr_contract::{ConsultationStatus, ErrorCode, PersonId};
+use chatehr_contract::{ConsultationStatus, ErrorCode, MessageId, PersonId};
 use chatehr_vault::{
     NewOutboxRow, OutboxKind, OutboxState, Vault,
     backup::restore,
@@ -86,7 +86,7 @@ fn a_backup_of_version_1_is_restored_with_everything_in_it() {
 }
 
 #[test]
-fn files_of_version_4_open_with_steps_doubts_and_words_being_changed() {
+fn files_of_version_4_open_with_steps_doubts_words_being_changed_and_receipts() {
     let home = tempfile::tempdir().unwrap();
     let vault = Vault::open(&copied("v4", home.path()), &key()).unwrap();
     holds_everything(&vault);
@@ -105,6 +105,7 @@ fn files_of_version_4_open_with_steps_doubts_and_words_being_changed() {
     );
     let detail = Some("Dr Lindqvist has it".to_owned());
     assert_eq!(rows[1].state, OutboxState::Stuck { code: ErrorCode::Conflict, detail });
+    assert_eq!(vault.receipts_owed().unwrap(), [(c("c-2"), MessageId::new("m-9"))]);
 }
 
 #[test]
@@ -187,6 +188,7 @@ fn write_the_golden_files() {
     vault.stick(&e("e-4"), ErrorCode::Conflict, Some("Dr Lindqvist has it"), false).unwrap();
     vault.keep_edit(&e("e-5"), Some("words being changed")).unwrap();
     vault.save_draft(&c("c-1"), "half a sentence", at(0)).unwrap();
+    vault.mark_read_here(&c("c-2"), at(9), &MessageId::new("m-9")).unwrap();
     drop(vault);
     fs::create_dir(&place).unwrap();
     for name in ["cache.db", "ledger.db", "vault.json"] {

@@ -165,7 +165,6 @@ struct Open {
     author: record::Author,
     looks: record::Looks,
     policy: Mutex<Policy>,
-    receipts: reading::Receipts,
     doubts: asking::Doubts,
     /// For opening the files anew.
     session: Session,

@@ -26,7 +26,6 @@ use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
     kept_lock::{KeptLock, Verdict},
     provider_session::is_at_provider,
-    reading::Receipts,
     record::{Author, Looks},
 };
 use crate::{report, session_clock::Limits};
@@ -288,7 +287,6 @@ impl Inner {
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
-            receipts: Receipts::default(),
             doubts: super::asking::Doubts::default(),
             session,
             inner,

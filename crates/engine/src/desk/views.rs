@@ -153,21 +153,17 @@ impl Desk {
             let consultation = vault.consultation(&request.id)?;
             let patient = consultation.as_ref().map(|consultation| &consultation.patient_id);
             looker.look(vault, "message.list", request.id.as_str(), patient, now)?;
-            Ok((conversation(vault, &me, &whose, request.id, limit)?, consultation))
+            let tells = consultation.as_ref().is_some_and(|consultation| {
+                looker.access(access::Action::MessageReceipt, consultation) == Access::Granted
+            });
+            Ok((conversation(vault, &me, &whose, request.id, limit, tells)?, consultation))
         });
         let ((conversation, newly_read), consultation) = read.await?;
-        let tells = consultation.as_ref().is_some_and(|consultation| {
-            open.access(access::Action::MessageReceipt, consultation) == Access::Granted
-        });
         if let Some(consultation) = consultation {
             self.inner.alert_seen(&open, &consultation);
         }
         if newly_read {
-            let latest = conversation.messages.iter().rev().find_map(|message| message.id.clone());
-            if let Some(latest) = latest.filter(|_| tells) {
-                open.receipts.owe(conversation.consultation_id.clone(), latest);
-                self.inner.outbox.notify_one();
-            }
+            self.inner.outbox.notify_one();
             self.inner.tell(chatehr_contract::ChangeNotice {
                 state: true,
                 lists: true,
@@ -421,11 +417,17 @@ fn conversation(
     whose: &PersonId,
     consultation_id: ConsultationId,
     limit: u32,
+    tells: bool,
 ) -> Result<(Conversation, bool), VaultError> {
     let unread = vault.unread(&consultation_id, whose)?;
     let (stored, has_older) = vault.messages(&consultation_id, limit)?;
     if let Some(latest) = stored.last().filter(|_| unread > 0) {
-        vault.mark_read(&consultation_id, latest.message.timestamp)?;
+        let message = &latest.message;
+        if tells {
+            vault.mark_read_here(&consultation_id, message.timestamp, &message.id)?;
+        } else {
+            vault.mark_read(&consultation_id, message.timestamp)?;
+        }
     }
     let mut names: BTreeMap<PersonId, Option<_>> = BTreeMap::new();
     let mut name_of = |id: &PersonId| -> Result<_, VaultError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chatehr_contract::{ConsultationId, Timestamp};
+use chatehr_contract::{ConsultationId, MessageId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::{error::VaultError, vault::Vault};
@@ -53,16 +53,72 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn mark_read(&self, consultation: &ConsultationId, up_to: Timestamp) -> Result<(), VaultError> {
+        self.mark(consultation, up_to, None)
+    }
+
+    /// The same of what was read here: the server is to be told up to which message.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn mark_read_here(
+        &self,
+        consultation: &ConsultationId,
+        up_to: Timestamp,
+        message: &MessageId,
+    ) -> Result<(), VaultError> {
+        self.mark(consultation, up_to, Some(message))
+    }
+
+    fn mark(
+        &self,
+        consultation: &ConsultationId,
+        up_to: Timestamp,
+        owed: Option<&MessageId>,
+    ) -> Result<(), VaultError> {
         if self.read_mark(consultation)?.is_some_and(|mark| mark >= up_to) {
             return Ok(());
         }
         self.ledger().write(|ledger| {
             ledger
                 .prepare_cached(
-                    "INSERT INTO read_mark (consultation_id, up_to) VALUES (?1, ?2)
-                     ON CONFLICT (consultation_id) DO UPDATE SET up_to = max(up_to, excluded.up_to)",
+                    "INSERT INTO read_mark (consultation_id, up_to, owed) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (consultation_id) DO UPDATE
+                     SET up_to = max(up_to, excluded.up_to), owed = coalesce(excluded.owed, owed)",
                 )?
-                .execute(params![consultation.as_str(), up_to.millis()])?;
+                .execute(params![consultation.as_str(), up_to.millis(), owed.map(MessageId::as_str)])?;
+            Ok(())
+        })
+    }
+
+    /// Up to which message each conversation was read here, as far as the server has not confirmed that it was told.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn receipts_owed(&self) -> Result<Vec<(ConsultationId, MessageId)>, VaultError> {
+        self.ledger().read(|ledger| {
+            let mut statement = ledger.prepare_cached(
+                "SELECT consultation_id, owed FROM read_mark WHERE owed IS NOT NULL ORDER BY consultation_id",
+            )?;
+            let owed = statement.query_map([], |row| {
+                Ok((ConsultationId::new(row.get::<_, String>(0)?), MessageId::new(row.get::<_, String>(1)?)))
+            })?;
+            Ok(owed.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The server knows, unless more has been read meanwhile.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn settle_receipt(
+        &self,
+        consultation: &ConsultationId,
+        message: &MessageId,
+    ) -> Result<(), VaultError> {
+        self.ledger().write(|ledger| {
+            ledger
+                .prepare_cached("UPDATE read_mark SET owed = NULL WHERE consultation_id = ?1 AND owed = ?2")?
+                .execute([consultation.as_str(), message.as_str()])?;
             Ok(())
         })
     }

@@ -9,5 +9,8 @@ ALTER TABLE outbox ADD COLUMN edit TEXT;
 -- A refusal says that the server does not have it, and an answer that does not read says nothing.
 UPDATE outbox SET in_doubt = 1 WHERE attempts > 0 AND (code IS NULL OR code = 'SERVER_FAULT');
 
+-- The latest message that was read here, until the server has confirmed that it was told.
+ALTER TABLE read_mark ADD COLUMN owed TEXT;
+
 -- A program that knows messages alone would send a note about a patient to the patient.
 UPDATE compatibility SET opens_from = 4;
