@@ -294,9 +294,6 @@ async fn a_sign_in_can_be_given_up_and_ends_by_itself() {
     place.begin(SignInWay::Browser);
     place.address().await;
     assert_eq!(place.refusal().await, ErrorCode::SignInTimedOut);
-    // A new attempt takes the place of the one before.
-    place.begin(SignInWay::Browser);
-    place.address().await;
     place.sign_in("okafor").await;
     place.bench.until("open", |state| who(state).is_some()).await;
     place.bench.desk.sign_out().await.unwrap();
@@ -457,6 +454,18 @@ async fn a_refresh_token_goes_to_no_other_provider() {
     until_forgotten(&settings).await;
     let asked = other.way.traffic().requests;
     assert!(!asked.iter().any(|line| line.starts_with("POST")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_that_is_pressed_twice_opens_one_page() {
+    let Some(world) = World::open(3600).await else { return };
+    let data = TempDir::new().unwrap();
+    let mut place = Place::new(world.settings(data.path())).await;
+    place.begin(SignInWay::Browser);
+    place.begin(SignInWay::Browser);
+    place.go_through("okafor").await;
+    place.bench.until("open", |state| who(state) == Some("physician-12")).await;
+    assert!(place.opened_nothing());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,6 +37,17 @@ pub(super) struct SigningIn {
     go_on: Option<oneshot::Sender<()>>,
 }
 
+impl SigningIn {
+    fn is_under_way(&self, way: SignInWay) -> bool {
+        match &self.waiting {
+            None => false,
+            Some(SignInWait::Provider | SignInWait::Records) => true,
+            Some(SignInWait::Browser) => way == SignInWay::Browser,
+            Some(SignInWait::Device { .. }) => way == SignInWay::Device,
+        }
+    }
+}
+
 /// Why nobody came in.
 enum Ended {
     GivenUp,
@@ -71,7 +82,8 @@ impl Browser for Told<'_> {
 }
 
 impl Desk {
-    /// Begins to sign in with a clinic account. The state says how it goes on.
+    /// Begins to sign in with a clinic account. The state says how it goes on. Where that is under way, nothing new begins:
+    /// a second page in the browser would be one too many.
     ///
     /// # Errors
     /// No identity provider is configured; somebody is signed in.
@@ -88,6 +100,9 @@ impl Desk {
             Stage::Locked { .. } => true,
             _ => return Err(ErrorReport::new(ErrorCode::Conflict).with_detail("somebody is signed in")),
         };
+        if self.inner.signing_in().is_under_way(request.way) {
+            return Ok(());
+        }
         let attempt = self.inner.begin_attempt();
         tokio::spawn(async move {
             let (inner, number) = (attempt.inner.clone(), attempt.number);
