@@ -598,3 +598,32 @@ async fn a_record_opens_in_an_emergency_after_signing_in_once_more_and_not_for_a
         assert_eq!(place.bench.desk.state().await.glass.is_some(), refused.is_none());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_gives_up_what_an_emergency_waited_for_and_nothing_opens_behind_it() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = TempDir::new().unwrap();
+    let id = clinic.request(Urgency::Routine, "Swollen ankle").await.id;
+    clinic.taken_by(LINDQVIST, &id).await;
+    let mut place = Place::new(demonstration(&clinic, data.path())).await;
+    place.begin(SignInWay::Browser);
+    let address = place.address().await;
+    let page = place.agent.open(&address).await;
+    place.agent.submit(&page, &[("account", "physician-12")]).await;
+    place.bench.until("open", |state| who(state) == Some("physician-12")).await;
+    place.bench.until_online().await;
+    let desk = place.bench.desk.clone();
+    let reason = "Collapsed in the waiting room".to_owned();
+    let request = BreakGlass { id: id.clone(), reason, pin: SecretText::new("") };
+    let asked = tokio::spawn(async move { desk.break_glass(request).await });
+    place.address().await;
+    place.bench.desk.lock_now().await.unwrap();
+    let state = place.bench.desk.state().await;
+    assert!(is_locked(&state) && state.clinic_sign_in.waiting.is_none(), "{:?}", state.clinic_sign_in);
+    let told = tokio::time::timeout(Duration::from_secs(5), asked).await.unwrap().unwrap();
+    assert_eq!(told.unwrap_err().code, ErrorCode::SignInDeclined);
+    assert!(place.bench.desk.state().await.glass.is_none());
+}

@@ -117,6 +117,7 @@ impl Inner {
         if let Err(error) = self.has_just_shown_who_they_are(&open, request.pin).await {
             return Err(self.refused(&open, action, &id, error).await);
         }
+        self.still_open(&open)?;
         let reason = request.reason.trim().to_owned();
         let said = open.entry(action.as_str(), self.now());
         let entry = NewEntry { objects: vec![id.to_string()], reason: Some(reason.clone()), ..said };
@@ -140,9 +141,16 @@ impl Inner {
             }
         };
         let until = held.shown.until;
+        let _turn = self.turn.lock().await;
         // One at a time: what was open before is closed.
         self.close_glass(&open, "another").await;
-        *self.glass() = Some(held);
+        if let Err(held) = self.hold_up(&open, held) {
+            // The screen locked, or the person left, while it was being opened.
+            let gone = self.still_open(&open).err().unwrap_or_else(|| ErrorReport::new(ErrorCode::SignedOut));
+            let why = if gone.code == ErrorCode::Locked { "lock" } else { "session" };
+            self.glass_closed(&open, &held, why).await;
+            return Err(gone);
+        }
         let task = tokio::spawn(self.clone().close_glass_at(open, id.clone(), until));
         self.state().tasks.push(task);
         self.tell(ChangeNotice {
@@ -151,6 +159,17 @@ impl Inner {
             open: Some(id),
             ..ChangeNotice::default()
         });
+        Ok(())
+    }
+
+    /// Shows it; gives it back where it is not this desk any more that is open.
+    fn hold_up(&self, open: &Arc<Open>, held: Glass) -> Result<(), Box<Glass>> {
+        // Under the state's lock: whoever goes to another stage clears it after that.
+        let state = self.state();
+        if !state.open.as_ref().is_some_and(|now| Arc::ptr_eq(now, open)) {
+            return Err(Box::new(held));
+        }
+        *self.glass() = Some(held);
         Ok(())
     }
 

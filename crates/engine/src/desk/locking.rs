@@ -269,6 +269,8 @@ impl Inner {
     async fn lock(self: Arc<Self>, why: &'static str) {
         let _turn = self.turn.lock().await;
         let Ok(open) = self.open() else { return };
+        // Whoever was to show again who they are shows it at the locked screen now.
+        self.give_up_attempt();
         let glass = self.take_glass();
         let (now, limits) = (self.now(), self.limits(&open));
         let (connection, notifications) = {

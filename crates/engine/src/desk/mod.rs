@@ -317,4 +317,10 @@ impl Inner {
         };
         state.open.clone().ok_or_else(|| ErrorReport::new(absent))
     }
+
+    /// Whether it is still this desk that is open: what takes long may come back to a locked screen, or to somebody else.
+    fn still_open(&self, open: &Arc<Open>) -> Result<(), ErrorReport> {
+        let now = self.open()?;
+        if Arc::ptr_eq(&now, open) { Ok(()) } else { Err(ErrorReport::new(ErrorCode::SignedOut)) }
+    }
 }

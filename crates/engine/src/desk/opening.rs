@@ -465,8 +465,8 @@ impl Inner {
             let mut presence = self.presence();
             (presence.locked, presence.parting) = (None, None);
         }
-        *self.glass() = None;
         let before = std::mem::replace(&mut *self.state(), next);
+        *self.glass() = None;
         before.tasks.iter().for_each(JoinHandle::abort);
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod changing;
+mod emergency;
 mod keyless;
 mod killed;
 mod lost;
