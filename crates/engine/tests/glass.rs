@@ -225,3 +225,14 @@ async fn a_nurse_opens_none_and_is_told_why() {
     let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
     assert!(okafor.broken_glass().await.is_err(), "and a physician lists none");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_opened_twice_stays_open_at_the_server_for_its_time() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    scene.opened().await;
+    scene.ask(&scene.id, REASON, PIN).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
+    assert!(okafor.consultation(&scene.id).await.is_ok(), "what is shown as open is open");
+    assert!(scene.words().await.is_ok_and(|words| words.len() == 1));
+}

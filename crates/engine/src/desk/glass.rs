@@ -142,8 +142,10 @@ impl Inner {
         };
         let until = held.shown.until;
         let _turn = self.turn.lock().await;
-        // One at a time: what was open before is closed.
-        self.close_glass(&open, "another").await;
+        // One at a time: what was open before is closed, unless it is the same and goes on.
+        if self.open_glass().is_some_and(|before| before.id != id) {
+            self.close_glass(&open, "another").await;
+        }
         if let Err(held) = self.hold_up(&open, held) {
             // The screen locked, or the person left, while it was being opened.
             let gone = self.still_open(&open).err().unwrap_or_else(|| ErrorReport::new(ErrorCode::SignedOut));
