@@ -236,3 +236,21 @@ async fn a_record_that_is_opened_twice_stays_open_at_the_server_for_its_time() {
     assert!(okafor.consultation(&scene.id).await.is_ok(), "what is shown as open is open");
     assert!(scene.words().await.is_ok_and(|words| words.len() == 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_guesses_at_once_are_no_more_than_one_after_the_other() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    scene.with_pin().await;
+    let guess = |number: u32| {
+        let (desk, id) = (scene.bench.desk.clone(), scene.id.clone());
+        let (reason, pin) = (REASON.to_owned(), SecretText::new(format!("73915{number}")));
+        tokio::spawn(async move { desk.break_glass(BreakGlass { id, reason, pin }).await })
+    };
+    let guesses: Vec<_> = (0..6).map(guess).collect();
+    let mut told = Vec::new();
+    for guess in guesses {
+        told.push(guess.await.unwrap().unwrap_err().code);
+    }
+    assert_eq!(told.iter().filter(|code| **code == ErrorCode::WrongPin).count(), 4, "{told:?}");
+    assert_eq!(scene.ask(&scene.id, REASON, PIN).await.unwrap_err().code, ErrorCode::PinSpent);
+}

@@ -162,12 +162,15 @@ impl Inner {
     /// with their clinic account.
     pub(super) async fn has_just_shown_who_they_are(
         self: &Arc<Self>,
-        open: &Open,
+        open: &Arc<Open>,
         pin: SecretText,
     ) -> Result<(), ErrorReport> {
         if pin.expose().is_empty() && is_at_provider(&open.session) {
             return self.reauthenticate().await.map(drop);
         }
+        // One after the other, and not beside a lock: each reads how often it was tried, and writes it back.
+        let _turn = self.turn.lock().await;
+        self.still_open(open)?;
         match self.try_pin(&open.session, pin).await? {
             Tried::Right => Ok(()),
             Tried::Wrong(left) => Err(wrong_pin(left)),
