@@ -254,3 +254,14 @@ async fn many_guesses_at_once_are_no_more_than_one_after_the_other() {
     assert_eq!(told.iter().filter(|code| **code == ErrorCode::WrongPin).count(), 4, "{told:?}");
     assert_eq!(scene.ask(&scene.id, REASON, PIN).await.unwrap_err().code, ErrorCode::PinSpent);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_program_closes_it_here_at_the_server_and_on_record() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    scene.opened().await;
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
+    assert!(okafor.consultation(&scene.id).await.is_ok());
+    scene.bench.desk.close().await;
+    assert!(okafor.consultation(&scene.id).await.is_err(), "the server has closed it");
+    assert_eq!(scene.left().await.last().unwrap().2.as_deref(), Some("program"));
+}

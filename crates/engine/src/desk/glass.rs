@@ -19,7 +19,7 @@ use chatehr_contract::{
     is_reason,
 };
 use chatehr_vault::VaultError;
-use tokio::time;
+use tokio::{task::JoinHandle, time};
 
 use super::{Desk, Inner, Open, allowed::role_forbids, record, views::consultation_view};
 use crate::{report, unseal::unseal};
@@ -189,20 +189,25 @@ impl Inner {
         }
     }
 
-    /// Closes what is open, if anything is.
-    pub(super) async fn close_glass(&self, open: &Arc<Open>, why: &'static str) {
-        let Some(glass) = self.take_glass() else { return };
+    /// Closes what is open, if anything is. What is given back tells the server, whether or not anybody waits for it.
+    pub(super) async fn close_glass(&self, open: &Arc<Open>, why: &'static str) -> Option<JoinHandle<()>> {
+        let glass = self.take_glass()?;
         self.tell(ChangeNotice {
             state: true,
             lists: true,
             consultations: vec![glass.shown.id.clone()],
             ..ChangeNotice::default()
         });
-        self.glass_closed(open, &glass, why).await;
+        Some(self.glass_closed(open, &glass, why).await)
     }
 
     /// Writes down that it is closed, and says so to the server, which ends it by itself if that cannot be heard.
-    pub(super) async fn glass_closed(&self, open: &Arc<Open>, glass: &Glass, why: &'static str) {
+    pub(super) async fn glass_closed(
+        &self,
+        open: &Arc<Open>,
+        glass: &Glass,
+        why: &'static str,
+    ) -> JoinHandle<()> {
         let entry = record::of(open.entry(Action::GlassClose.as_str(), self.now()), &glass.consultation);
         self.note(open, NewEntry { reason: Some(why.to_owned()), ..entry }).await;
         let (server, id) = (open.server.clone(), glass.shown.id.clone());
@@ -210,7 +215,7 @@ impl Inner {
             if let Err(error) = server.close_glass(&id).await {
                 tracing::debug!(%error, "The server closes it by itself.");
             }
-        });
+        })
     }
 
     /// The record that is open so, as the window shows it.

@@ -32,6 +32,8 @@ use crate::{report, session_clock::Limits};
 
 /// How often the sign-in screen asks a server that does not answer.
 const SIGN_IN_RETRY: Duration = Duration::from_secs(5);
+/// How long the end of the program waits for a server to hear that a record is closed.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 impl Desk {
     /// Opens the desk as far as it goes: to the last person's files, to the sign-in, or to what is in the way.
@@ -42,6 +44,12 @@ impl Desk {
     /// Ends everything that goes on and closes the files, for the end of the program. The session stays.
     pub async fn close(&self) {
         self.inner.leave().await;
+        if let Ok(open) = self.inner.open()
+            && let Some(telling) = self.inner.close_glass(&open, "program").await
+        {
+            // A server that does not answer closes it by itself, and holds up nobody who leaves.
+            drop(time::timeout(LAST_WORD, telling).await);
+        }
         let tasks = std::mem::take(&mut self.inner.state().tasks);
         self.inner.close(Stage::Starting);
         for task in tasks {
@@ -398,8 +406,14 @@ impl Inner {
         let error = Some(ErrorReport::new(ErrorCode::SignedOut));
         let parting = self.presence().parting.clone();
         if let Some(open) = self.open().ok().or(parting) {
-            let (inner, entry) = (self.clone(), open.entry("session.end", self.now()));
-            tokio::spawn(async move { inner.note(&open, entry).await });
+            let (inner, glass, entry) =
+                (self.clone(), self.take_glass(), open.entry("session.end", self.now()));
+            tokio::spawn(async move {
+                if let Some(glass) = glass {
+                    inner.glass_closed(&open, &glass, "session").await;
+                }
+                inner.note(&open, entry).await;
+            });
         }
         self.close(Stage::SignIn { accounts: Vec::new(), error });
         self.leave_provider(false);
@@ -424,6 +438,11 @@ impl Inner {
     pub(super) fn block(&self, open: &Open, error: ErrorReport) {
         let present = self.state().open.as_ref().is_some_and(|now| std::ptr::eq(Arc::as_ptr(now), open));
         if present {
+            if let (Some(glass), Some(inner), Ok(open)) =
+                (self.take_glass(), open.inner.upgrade(), self.open())
+            {
+                tokio::spawn(async move { drop(inner.glass_closed(&open, &glass, "blocked").await) });
+            }
             self.close(Stage::Blocked { error, ways: Vec::new() });
             let mut state = self.state();
             state.blocked_session = Some(open.session.clone());
