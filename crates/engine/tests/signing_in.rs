@@ -627,3 +627,49 @@ async fn a_lock_gives_up_what_an_emergency_waited_for_and_nothing_opens_behind_i
     assert_eq!(told.unwrap_err().code, ErrorCode::SignInDeclined);
     assert!(place.bench.desk.state().await.glass.is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_the_screen_by_pin_is_no_longer_waited_for_in_the_browser() {
+    let Some(world) = World::open(4).await else { return };
+    let data = TempDir::new().unwrap();
+    let mut place = Place::signed_in(world.settings(data.path()), "okafor").await;
+    let pin = || SecretText::new("402917");
+    place.bench.desk.set_pin(SetPin { pin: pin() }).await.unwrap();
+    place.bench.desk.lock_now().await.unwrap();
+    place.begin(SignInWay::Browser);
+    let late = place.address().await;
+    place.bench.desk.unlock_with_pin(UnlockWithPin { pin: pin() }).await.unwrap();
+    place.bench.until_online().await;
+    assert_eq!(place.bench.desk.state().await.clinic_sign_in.waiting, None);
+    let form = place.agent.open(&late).await;
+    let back = place.agent.submit_until_callback(&form, &[("login", "okafor")]).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(http.get(back).send().await.is_err(), "nobody waits");
+    assert_eq!(who(&place.bench.desk.state().await), Some("physician-12"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_fails_behind_the_lock_leaves_the_persons_own_session_as_it_was() {
+    let Some(world) = World::open(4).await else { return };
+    let data = TempDir::new().unwrap();
+    let settings = world.settings(data.path());
+    let server = settings.api_url.strip_prefix("http://").unwrap().strip_suffix("/v1").unwrap();
+    let way = chatehr_network::Network::to(server.parse().unwrap(), 1).await.unwrap();
+    let settings = Settings { api_url: url(way.address()), ..settings };
+    let mut place = Place::signed_in(settings, "okafor").await;
+    let pin = || SecretText::new("402917");
+    place.bench.desk.set_pin(SetPin { pin: pin() }).await.unwrap();
+    place.bench.desk.lock_now().await.unwrap();
+    way.set_link(Link::Refusing);
+    place.sign_in("okafor").await;
+    assert_eq!(place.refusal().await, ErrorCode::ServerUnreachable);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    way.heal();
+    place.bench.desk.unlock_with_pin(UnlockWithPin { pin: pin() }).await.unwrap();
+    let settled = |state: &ProgramState| {
+        matches!(state.stage, Stage::SignIn { .. })
+            || (who(state).is_some() && matches!(state.connection, Connection::Online { .. }))
+    };
+    let state = place.bench.until("online or signed out", settled).await;
+    assert_eq!(who(&state), Some("physician-12"), "{:?}", state.stage);
+}

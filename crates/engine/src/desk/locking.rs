@@ -95,6 +95,8 @@ impl Desk {
         let tried = self.inner.try_pin(&session, request.pin);
         let left = match tried.await? {
             Tried::Right => {
+                // Whoever had begun to sign in instead need not go on.
+                self.inner.give_up_attempt();
                 self.inner.open_again(workstation, session, "pin").await;
                 return Ok(());
             }

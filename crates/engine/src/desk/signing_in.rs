@@ -277,8 +277,10 @@ impl Inner {
         self.wait_for(number, SignInWait::Records);
         let held = Held { name, session, keep };
         let outcome = self.let_in(workstation, &held, number).await;
-        if outcome.is_err() {
-            // Nothing of it was kept, so all that is left is to tell the provider.
+        let subject = self.held().as_ref().map(|present| present.session.subject().to_owned());
+        if outcome.is_err() && subject.is_none_or(|present| present != held.session.subject()) {
+            // Nothing of it was kept, so all that is left is to tell the provider; not of whoever is here, for the reason
+            // that is given in `let_in`.
             tokio::spawn(async move { drop(held.session.sign_out().await) });
         }
         outcome
