@@ -231,11 +231,6 @@ fn Block(props: &BlockProps) -> Html {
         AppointmentStatus::Proposed | AppointmentStatus::Pending => "open",
         AppointmentStatus::Booked | AppointmentStatus::Other(_) => "",
     };
-    let title = if row.notes.is_empty() {
-        format!("{hours} {}, {kind}, {status}", words::apart(&who))
-    } else {
-        format!("{hours} {}, {kind}, {status}: {}", words::apart(&who), row.notes)
-    };
     // A day has room for everything; in a week the start comes first, which the name would push out.
     let text = if *one {
         html! {
@@ -243,6 +238,8 @@ fn Block(props: &BlockProps) -> Html {
                 <span class="block-line"><strong>{ who }</strong></span>
                 <span class="block-line"><span>{ hours }</span>{ " · " }<span class="block-status">{ status }</span></span>
                 <span class="block-line">{ kind }</span>
+                // Not as a tooltip: one may outlive what it belongs to, and stand over another patient's record.
+                if !row.notes.is_empty() { <span class="block-line">{ row.notes.clone() }</span> }
             </>
         }
     } else {
@@ -259,7 +256,7 @@ fn Block(props: &BlockProps) -> Html {
     };
     html! {
         <li ref={node} class={classes!("block", class, room)}
-            data-test="appointment-row" data-id={row.id.to_string()} data-status={row.status.to_string()} {title}>
+            data-test="appointment-row" data-id={row.id.to_string()} data-status={row.status.to_string()}>
             if let Some(id) = row.consultation_id.clone() {
                 <button type="button" onclick={let dispatch = props.dispatch.clone(); move |_| dispatch.dispatch(Step::Open(id.clone()))}>
                     { text }<span class="visually-hidden">{ ", open the consultation" }</span>
