@@ -58,12 +58,18 @@ impl Doubts {
         self.held().iter().find(|unsure| unsure.id == *id).and_then(|unsure| unsure.decision.action())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.held().is_empty()
+    pub(super) fn count(&self) -> usize {
+        self.held().len()
     }
 
     fn forget(&self, id: &ConsultationId) {
         self.held().retain(|unsure| unsure.id != *id);
+    }
+
+    /// Those of the desk before a lock.
+    pub(super) fn take_over(&self, before: &Self) {
+        let before = std::mem::take(&mut *before.held());
+        self.held().extend(before);
     }
 
     fn add(&self, unsure: Unsure) {
@@ -316,6 +322,8 @@ impl Inner {
             self.note(open, entry).await;
             open.doubts.forget(&id);
             match record {
+                // Behind a locked screen; it is fetched with everything else afterwards.
+                _ if self.still_open(open).is_err() => {}
                 Some(record) => drop(self.take_word(open, record).await),
                 None => {
                     self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;

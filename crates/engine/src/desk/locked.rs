@@ -2,7 +2,8 @@
 //!
 //! Promises: nothing of a patient is kept or shown. An urgent request alerts and repeats as at an open desk, and what it
 //! says is how urgent it is; of what an event is about, and of the list that a server without events is asked for each
-//! minute, only that is kept. The ledger closes, and the key leaves memory, as soon as nothing waits in it.
+//! minute, only that is kept. The ledger closes, and the key leaves memory, as soon as nothing waits in it and it is known
+//! and on record what became of everything that was asked.
 
 use std::{sync::Arc, time::Duration};
 
@@ -54,8 +55,9 @@ impl Inner {
         loop {
             if self.is_online() {
                 self.send_what_is_due(&open, &mut course).await;
+                self.clear_doubts(&open).await;
             }
-            let waiting = self.note_waiting(&open).await;
+            let waiting = self.note_waiting(&open).await + open.doubts.count();
             if waiting == 0 && time::Instant::now() >= last_words {
                 return self.part_from(&open);
             }

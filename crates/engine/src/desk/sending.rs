@@ -93,7 +93,7 @@ impl Inner {
                 }
                 self.send_receipts(&open).await;
                 self.clear_doubts(&open).await;
-                if !open.doubts.is_empty() {
+                if open.doubts.count() > 0 {
                     wait = wait.min(Duration::from_secs(1));
                 }
             }

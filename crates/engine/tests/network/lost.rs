@@ -140,3 +140,50 @@ async fn what_never_left_is_not_called_doubtful() {
     world.bench.until_online().await;
     assert_eq!(times(&world, &id, before).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_happened_is_still_called_that_after_a_lock_and_is_found_out_behind_it() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let desk = &world.bench.desk;
+    desk.set_pin(SetPin { pin: SecretText::new("402917") }).await.unwrap();
+    for behind_the_lock in [false, true] {
+        let (id, before) = ready(&world, "accept").await;
+        world.network.take();
+        world.network.plan(request("accept"), Fault::in_answer(0, What::Cut));
+        world.network.plan(request("accept"), Fault::in_request(0, What::Cut));
+        for _ in 0..100 {
+            world.network.plan("GET /v1/consultations/", Fault::in_request(0, What::Cut));
+        }
+        let told = decide(&world, "accept", &id).await.unwrap_err();
+        assert_eq!(told.code, ErrorCode::MayHaveHappened);
+        desk.lock_now().await.unwrap();
+        if behind_the_lock {
+            world.network.heal();
+            sleep(Duration::from_secs(10)).await;
+        }
+        world.network.set_link(Link::Refusing);
+        desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new("402917") }).await.unwrap();
+        world.bench.until_ready().await;
+        let unsure = desk.consultation(&id).await.unwrap().unsure;
+        assert_eq!(unsure.is_some(), !behind_the_lock, "{unsure:?}");
+        world.network.heal();
+        world.bench.until_status(&id, &ConsultationStatus::Assigned).await;
+        for _ in 0..200 {
+            if desk.consultation(&id).await.unwrap().unsure.is_none() {
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        assert!(desk.consultation(&id).await.unwrap().unsure.is_none());
+        assert_eq!(times(&world, &id, before).await, 1);
+    }
+    let vault = files(world.bench, &world.settings).await;
+    let accepted =
+        chatehr_audit::Criteria { action: Some("consultation.accept"), ..chatehr_audit::Criteria::default() };
+    let entries = vault.search_audit(&accepted, None, 100).unwrap();
+    let done = entries.iter().filter(|entry| entry.said.outcome == chatehr_audit::Outcome::Success);
+    assert_eq!(done.count(), 2, "what became of each is on record");
+}
