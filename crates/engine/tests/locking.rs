@@ -410,3 +410,36 @@ async fn a_desktop_that_locks_its_session_locks_the_window_too_and_that_is_on_re
     let entries = session_entries(&files_of(&settings).await);
     assert_eq!(told(&entries).last(), Some(&("session.lock", Outcome::Success, "session")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stood_in_the_way_for_too_long_opens_for_nobody_who_has_not_shown_who_they_are() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let person = std::fs::read_dir(data.path().join("people")).unwrap().next().unwrap().unwrap().path();
+    for name in ["cache.db", "cache.db-wal"] {
+        let mut bytes = std::fs::read(person.join(name)).unwrap();
+        for byte in bytes.iter_mut().step_by(64) {
+            *byte ^= 0x5a;
+        }
+        std::fs::write(person.join(name), bytes).unwrap();
+    }
+    clinic.request(Urgency::Urgent, "canary-description").await;
+    let damaged = |state: &ProgramState| matches!(&state.stage, Stage::Blocked { error, .. } if error.code == ErrorCode::CacheDamaged);
+    bench.until("the damage is named", damaged).await;
+    hands.move_by(301);
+    bench.desk.try_again().await.unwrap();
+    assert!(is_locked(&bench.desk.state().await), "{:?}", bench.desk.state().await.stage);
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("the damage is named again", damaged).await;
+    hands.move_by(301);
+    bench.desk.rebuild_cache().await.unwrap();
+    assert!(is_locked(&bench.desk.state().await));
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("the damage is named again", damaged).await;
+    bench.desk.rebuild_cache().await.unwrap();
+    bench.until_online().await;
+}

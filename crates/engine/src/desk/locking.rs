@@ -45,10 +45,12 @@ pub(super) struct Presence {
     clock: Option<SessionClock>,
     /// Whose clock it is, without the token: this outlives the session.
     session: String,
-    limits: Option<Limits>,
+    pub(super) limits: Option<Limits>,
     pub(super) locks_at: Option<Timestamp>,
     pub(super) session_ends_at: Option<Timestamp>,
     pub(super) pin_set: bool,
+    /// Since when something is in the way of the files, if anything is.
+    pub(super) blocked_at: Timestamp,
     pub(super) locked: Option<Locked>,
     /// Files whose cache is closed and whose ledger is not yet.
     pub(super) parting: Option<Arc<Open>>,

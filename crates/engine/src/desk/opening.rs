@@ -122,6 +122,9 @@ impl Desk {
         };
         match (blocked, session, &self.inner.workstation) {
             (true, Some(session), Some(workstation)) => {
+                if self.inner.asks_who_it_is(workstation, &session).await {
+                    return Ok(());
+                }
                 self.inner.open_person(workstation, session, true, key).await;
             }
             (true, None, _) => self.inner.start().await,
@@ -152,6 +155,9 @@ impl Desk {
                 _ => return Err(ErrorReport::new(ErrorCode::Internal)),
             }
         };
+        if self.inner.asks_who_it_is(workstation, &session).await {
+            return Ok(());
+        }
         let dir = workstation.dir_of(&session.id);
         let now = self.inner.now();
         let moved = tokio::task::spawn_blocking(move || Vault::set_cache_aside(&dir, now)).await;
@@ -269,10 +275,7 @@ impl Inner {
             }
             Err(error) => {
                 let ways = workstation.ways_past(&session.id, error.code).await;
-                self.close(Stage::Blocked { error, ways });
-                let mut state = self.state();
-                state.blocked_session = Some(session);
-                state.blocked_key = at_hand;
+                self.block_with(error, ways, session, at_hand);
             }
         }
     }
@@ -443,11 +446,41 @@ impl Inner {
             {
                 tokio::spawn(async move { drop(inner.glass_closed(&open, &glass, "blocked").await) });
             }
-            self.close(Stage::Blocked { error, ways: Vec::new() });
-            let mut state = self.state();
-            state.blocked_session = Some(open.session.clone());
-            state.blocked_key = Some(open.key.clone()).filter(|key| !key.in_keyring.load(Ordering::Relaxed));
+            let key = Some(open.key.clone()).filter(|key| !key.in_keyring.load(Ordering::Relaxed));
+            self.block_with(error, Vec::new(), open.session.clone(), key);
         }
+    }
+
+    /// Something is in the way of this session's files.
+    fn block_with(&self, error: ErrorReport, ways: Vec<WayIn>, session: Session, key: Option<KeyAtHand>) {
+        self.presence().blocked_at = self.now();
+        self.close(Stage::Blocked { error, ways });
+        let mut state = self.state();
+        (state.blocked_session, state.blocked_key) = (Some(session), key);
+    }
+
+    /// Locks the screen where what is in the way has stood there for as long as a person may be away: whoever tries again
+    /// need not be whoever signed in. Whether it has.
+    async fn asks_who_it_is(self: &Arc<Self>, workstation: &Workstation, session: &Session) -> bool {
+        let (since, idle) = {
+            let presence = self.presence();
+            let limits = presence.limits.unwrap_or_else(|| Limits::of(&Policy::default(), self.is_shared()));
+            (presence.blocked_at, limits.idle)
+        };
+        if (0..idle).contains(&self.now().millis().saturating_sub(since.millis())) {
+            return false;
+        }
+        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
+        let read = move || KeptLock::read(&keyring, &entry).map_err(|error| report::keyring(&error));
+        let read = tokio::task::spawn_blocking(read).await;
+        match read.unwrap_or_else(|error| Err(report::internal(&error))) {
+            Ok(kept) => self.lock_at_start(workstation, session.clone(), since, &kept),
+            Err(error) => {
+                let ways = workstation.ways_past(&session.id, error.code).await;
+                self.block_with(error, ways, session.clone(), None);
+            }
+        }
+        true
     }
 
     /// Closes whatever is open and goes to a stage without files.
