@@ -265,3 +265,15 @@ async fn the_end_of_the_program_closes_it_here_at_the_server_and_on_record() {
     assert!(okafor.consultation(&scene.id).await.is_err(), "the server has closed it");
     assert_eq!(scene.left().await.last().unwrap().2.as_deref(), Some("program"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_meanwhile_brings_nothing_of_the_record_into_the_files() {
+    let Some(scene) = Scene::open(Policy::default(), OKAFOR).await else { return };
+    scene.opened().await;
+    scene.bench.desk.accept(&scene.id).await.unwrap_err();
+    // What stands there instead is looked at apart.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(scene.words().await.is_ok_and(|words| words.len() == 1), "it is still open");
+    scene.bench.desk.close_glass().await.unwrap();
+    scene.left().await;
+}

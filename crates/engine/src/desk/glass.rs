@@ -79,6 +79,12 @@ impl Inner {
         self.glass.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the server shows this record only because it is, or was, open in an emergency: it has no place in the files.
+    pub(super) fn is_behind_glass(&self, open: &Open, consultation: &Consultation) -> bool {
+        self.since.server_has("break-glass") == Some(true)
+            && open.access(Action::ConsultationRead, consultation) == Access::BehindGlass
+    }
+
     /// For the banner.
     pub(super) fn open_glass(&self) -> Option<OpenGlass> {
         self.glass().as_ref().map(|glass| glass.shown.clone())

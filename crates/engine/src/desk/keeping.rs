@@ -236,7 +236,7 @@ impl Inner {
         directory: bool,
     ) -> Result<(), ClientError> {
         match open.server.consultation(id).await {
-            Ok(consultation) => {
+            Ok(consultation) if !self.is_behind_glass(open, &consultation) => {
                 // What must be told at once does not wait for the patient's name, unless it says something of it.
                 if !self.alerts_name_patients() {
                     self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
@@ -249,14 +249,19 @@ impl Inner {
                 self.store(open, patients).await;
                 self.take_consultation(open, consultation).await
             }
-            Err(ClientError::NotFound | ClientError::Forbidden) => {
-                self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
-                self.alert_gone(id);
-                self.tell_consultations(vec![id.clone()]);
+            Ok(_) | Err(ClientError::NotFound | ClientError::Forbidden) => {
+                self.is_gone(open, id).await;
                 Ok(())
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// It is not (any longer) in this person's view.
+    async fn is_gone(self: &Arc<Self>, open: &Open, id: &ConsultationId) {
+        self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
+        self.alert_gone(id);
+        self.tell_consultations(vec![id.clone()]);
     }
 
     /// Stores a consultation as the server has just told it, alerts if need be, and tells the window.
@@ -266,6 +271,10 @@ impl Inner {
         consultation: Consultation,
     ) -> Result<(), ClientError> {
         let id = consultation.id.clone();
+        if self.is_behind_glass(open, &consultation) {
+            self.is_gone(open, &id).await;
+            return Ok(());
+        }
         let mine = open.reads_conversation_of(&consultation);
         self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
         self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
