@@ -108,6 +108,8 @@ error_codes! {
     Conflict = "CONFLICT", "This consultation has changed in the meantime: {detail}.", "Look at its present state and decide again.";
     /// The server was asked and its answer was lost, twice.
     MayHaveHappened = "MAY_HAVE_HAPPENED", "The connection broke before ChatEHR answered, so this may have happened or not.", "It is asked again by itself, and shown here as soon as it is known. If it cannot wait, call the clinic’s desk.";
+    /// A step is to be taken back that another needs.
+    StepFollows = "STEP_FOLLOWS", "Finishing waits behind this, and cannot be done without it.", "Take back the finishing first, or leave both as they are.";
     /// A person wants to change what is just being sent.
     OnItsWay = "ON_ITS_WAY", "This is being sent at this moment, so it stays as it is.", "In a moment it is either sent or waits here again.";
     /// A person wants to change what the server may have.

@@ -12,7 +12,7 @@ use chatehr_contract::{
     NewMessage, PersonId, SaveDraft, SendMessage,
     access::{Access, Action, decide},
 };
-use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxRow, Vault, VaultError};
+use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxRow, OutboxState, Vault, VaultError};
 use serde_json::Map;
 
 use super::{Desk, Inner, Open, acting, allowed::role_forbids, record, views};
@@ -70,13 +70,22 @@ impl Desk {
     /// Takes back what was not sent: a message or a step.
     ///
     /// # Errors
-    /// It is being sent, may have arrived, or does not wait any more; the files do not answer.
+    /// It is being sent, may have arrived, or does not wait any more; finishing waits behind it; the files do not answer.
     pub async fn discard_message(&self, envelope: &EnvelopeId) -> Result<(), ErrorReport> {
         let open = self.inner.open()?;
         let waiting = self.inner.waiting(&open, envelope, "discard").await?;
         let id = envelope.clone();
-        let decided = open.vault(move |vault| vault.discard(&id, &waiting.entry)).await?;
-        self.inner.after_decision(waiting.consultation, decided)
+        let decided = open.vault(move |vault| {
+            if is_needed_behind(vault, &id)? {
+                Ok(None)
+            } else {
+                vault.discard(&id, &waiting.entry).map(Some)
+            }
+        });
+        match decided.await? {
+            Some(decided) => self.inner.after_decision(waiting.consultation, decided),
+            None => Err(ErrorReport::new(ErrorCode::StepFollows)),
+        }
     }
 
     /// Keeps a waiting message's words while they are being changed, or leaves it as it was. It is not sent meanwhile.
@@ -150,6 +159,14 @@ struct Waiting {
 
 fn of_envelope(vault: &Vault, envelope: &EnvelopeId) -> Result<Option<OutboxRow>, VaultError> {
     Ok(vault.outbox(None)?.into_iter().find(|row| row.envelope_id == *envelope))
+}
+
+/// Whether this begins what waits to be finished: the server would refuse that, and say that something else was in the way.
+fn is_needed_behind(vault: &Vault, envelope: &EnvelopeId) -> Result<bool, VaultError> {
+    let Some(row) = of_envelope(vault, envelope)? else { return Ok(false) };
+    let begins = row.kind == OutboxKind::Start && row.state == OutboxState::Queued;
+    let finishes = |behind: &OutboxRow| behind.kind == OutboxKind::Complete && behind.seq > row.seq;
+    Ok(begins && vault.outbox(Some(&row.consultation_id))?.iter().any(finishes))
 }
 
 /// The entry of what became of something that waits: `message.edit`, `consultation.start.refuse`.

@@ -137,6 +137,26 @@ async fn a_step_that_waits_can_be_taken_back_and_what_it_hid_is_offered_again() 
     assert_eq!(world.okafor.consultation(&id).await.unwrap().status, ConsultationStatus::Assigned);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_finishing_waits_for_is_not_taken_back_before_it() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    world.away().await;
+    let desk = &world.bench.desk;
+    desk.start_work(&id).await.unwrap();
+    desk.complete(&noted(&id, "all well")).await.unwrap();
+    let waiting: Vec<_> = world.unsent(&id).await.into_iter().map(|one| one.envelope_id.unwrap()).collect();
+    assert_eq!(desk.discard_message(&waiting[0]).await.unwrap_err().code, ErrorCode::StepFollows);
+    assert_eq!(world.unsent(&id).await.len(), 2);
+    for envelope in waiting.iter().rev() {
+        desk.discard_message(envelope).await.unwrap();
+    }
+    assert!(world.unsent(&id).await.is_empty());
+}
+
 /// "… at 09:42".
 fn ends_with_a_time(words: &str) -> bool {
     let clock: Vec<char> = words.chars().rev().take(9).collect::<Vec<_>>().into_iter().rev().collect();
