@@ -91,7 +91,10 @@ impl Inner {
                 }
             }
         }
-        self.attend(|watch, now| watch.tell(told, now));
+        // What somebody has asked for who has left meanwhile is no news to the next person.
+        if self.is_here(open) {
+            self.attend(|watch, now| watch.tell(told, now));
+        }
     }
 
     /// Whether a notification waits for the patient's name to be known.

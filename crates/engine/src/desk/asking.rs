@@ -267,7 +267,10 @@ impl Inner {
         error: &ClientError,
     ) -> Result<(), ErrorReport> {
         if matches!(error, ClientError::SignedOut) {
-            self.end_session();
+            // Of somebody who has left meanwhile it ends nothing.
+            if self.is_here(open) {
+                self.end_session();
+            }
             return Err(ErrorReport::new(ErrorCode::SignedOut));
         }
         let told = self.in_words(open, error).await;

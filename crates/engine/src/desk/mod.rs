@@ -318,6 +318,12 @@ impl Inner {
         state.open.clone().ok_or_else(|| ErrorReport::new(absent))
     }
 
+    /// Whether these are the files of whoever is at the window, or of whoever has locked it.
+    fn is_here(&self, open: &Open) -> bool {
+        let present = self.open().ok().or_else(|| self.presence().parting.clone());
+        present.is_some_and(|present| std::ptr::eq(Arc::as_ptr(&present), open))
+    }
+
     /// Whether it is still this desk that is open: what takes long may come back to a locked screen, or to somebody else.
     fn still_open(&self, open: &Arc<Open>) -> Result<(), ErrorReport> {
         let now = self.open()?;
