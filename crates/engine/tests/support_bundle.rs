@@ -121,3 +121,19 @@ async fn a_bundle_holds_no_name_no_word_no_id_no_token_and_no_key() {
     use chatehr_audit::Outcome::{Failed, Success};
     assert_eq!(told, [Failed, Success, Success], "the latest first: tried and failed, and done");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_to_one_person_is_not_saved_by_the_next() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
+    let shown = bench.desk.support_bundle(HostReport::default()).await.unwrap();
+    bench.desk.sign_out().await.unwrap();
+    bench.desk.sign_in(LINDQVIST).await.unwrap();
+    bench.until_ready().await;
+    let save = SaveSupportBundle { file: shown.file.clone() };
+    bench.desk.save_support_bundle(save).await.unwrap_err();
+    assert!(!std::path::Path::new(&shown.file).exists());
+}

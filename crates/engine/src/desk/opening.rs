@@ -5,7 +5,7 @@
 //! in the way, the state says which other keys there are (`keys`).
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -519,6 +519,7 @@ impl Inner {
         }
         let before = std::mem::replace(&mut *self.state(), next);
         *self.glass() = None;
+        *self.bundle.lock().unwrap_or_else(PoisonError::into_inner) = None;
         before.tasks.iter().for_each(JoinHandle::abort);
     }
 
