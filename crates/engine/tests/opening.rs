@@ -176,3 +176,18 @@ async fn damage_that_shows_while_the_desk_is_open_has_the_same_way_out_as_at_sta
         |notice: &ChangeNotice| notice.alert.as_ref().is_some_and(|alert| alert.consultation_id == made.id);
     bench.until("what came meanwhile alerts", |_| bench.notices.lock().unwrap().iter().any(told)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_sign_in_at_once_one_is_in_and_the_other_is_told() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let bench = Bench::new(clinic.settings(data.path()), Desktop::default());
+    bench.desk.start().await;
+    let (one, other) = tokio::join!(bench.desk.sign_in(OKAFOR), bench.desk.sign_in(LINDQVIST));
+    bench.until_ready().await;
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(one.and(other).unwrap_err().code, ErrorCode::Conflict);
+    assert_eq!(std::fs::read_dir(data.path().join("people")).unwrap().count(), 1);
+}

@@ -62,7 +62,8 @@ impl Desk {
     /// Signs in with a test account's code.
     ///
     /// # Errors
-    /// When the server cannot be reached, is not ChatEHR, refuses, or the account has no place at a desk.
+    /// When the server cannot be reached, is not ChatEHR, refuses, or the account has no place at a desk; when somebody is
+    /// signed in.
     pub async fn sign_in(&self, code: &str) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
         let refuse = |error: chatehr_client::ClientError| report::client(&error);
@@ -73,6 +74,9 @@ impl Desk {
             return Err(ErrorReport::new(ErrorCode::WrongRole));
         }
         let _turn = self.inner.turn.lock().await;
+        if matches!(self.inner.state().stage, Stage::Ready { .. }) {
+            return Err(ErrorReport::new(ErrorCode::Conflict).with_detail("somebody is signed in"));
+        }
         self.inner.give_up_attempt();
         self.inner.leave_provider(false);
         match self.inner.locked_session() {
