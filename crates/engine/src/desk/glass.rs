@@ -152,7 +152,7 @@ impl Inner {
         if self.open_glass().is_some_and(|before| before.id != id) {
             self.close_glass(&open, "another").await;
         }
-        if let Err(held) = self.hold_up(&open, held) {
+        if let Some(held) = self.hold_up(&open, held) {
             // The screen locked, or the person left, while it was being opened.
             let gone = self.still_open(&open).err().unwrap_or_else(|| ErrorReport::new(ErrorCode::SignedOut));
             let why = if gone.code == ErrorCode::Locked { "lock" } else { "session" };
@@ -171,14 +171,14 @@ impl Inner {
     }
 
     /// Shows it; gives it back where it is not this desk any more that is open.
-    fn hold_up(&self, open: &Arc<Open>, held: Glass) -> Result<(), Box<Glass>> {
+    fn hold_up(&self, open: &Arc<Open>, held: Glass) -> Option<Glass> {
         // Under the state's lock: whoever goes to another stage clears it after that.
         let state = self.state();
         if !state.open.as_ref().is_some_and(|now| Arc::ptr_eq(now, open)) {
-            return Err(Box::new(held));
+            return Some(held);
         }
         *self.glass() = Some(held);
-        Ok(())
+        None
     }
 
     /// Closes it when its time has come, by the clock or by what was waited, whichever is first.
