@@ -32,6 +32,8 @@ impl BrowserScript {
         let failed = |error| Failure::new(format!("{} cannot be written: {error}", script.display()));
         fs::create_dir_all(directory).map_err(failed)?;
         fs::write(&script, text).map_err(failed)?;
+        // What an earlier walk of the same session has opened is not ours.
+        fs::remove_file(&opened).ok();
         #[cfg(unix)]
         fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(failed)?;
         Ok(Self { script, opened, seen: 0 })
