@@ -79,19 +79,7 @@ impl Desk {
         }
         self.inner.give_up_attempt();
         self.inner.leave_provider(false);
-        match self.inner.locked_session() {
-            Some(locked) if locked.id == session.id => {
-                self.inner.open_again(workstation, session, "sign-in").await;
-            }
-            // Somebody else: what was left behind the locked screen is closed first.
-            locked => {
-                if locked.is_some() {
-                    self.inner.leave_lock().await;
-                    self.inner.close(Stage::Starting);
-                }
-                self.inner.open_person(workstation, session, true, None).await;
-            }
-        }
+        self.inner.let_person_in(workstation, session, "sign-in", None).await;
         Ok(())
     }
 
@@ -244,6 +232,31 @@ impl Inner {
             Verdict::Open => self.open_person(workstation, session, false, None).await,
             Verdict::Locked(since) => self.lock_at_start(workstation, session, since, &kept),
             Verdict::Over => self.end_session(),
+        }
+    }
+
+    /// Opens the records of who has just signed in: those behind the locked screen again, if they are the same person's.
+    pub(super) async fn let_person_in(
+        self: &Arc<Self>,
+        workstation: &Workstation,
+        session: Session,
+        unlocked_by: &'static str,
+        signed_in_by: Option<&'static str>,
+    ) {
+        match self.locked_session() {
+            Some(locked) if locked.id == session.id => {
+                self.open_again(workstation, session, unlocked_by).await;
+            }
+            // Somebody else: what was left behind the locked screen is closed first.
+            locked => {
+                if locked.is_some() {
+                    self.leave_lock().await;
+                    self.close(Stage::Starting);
+                }
+                let action = "session.sign-in";
+                let opening = Opening { action, reason: signed_in_by, remember: true, untold: Vec::new() };
+                self.open_person_as(workstation, session, opening, None).await;
+            }
         }
     }
 

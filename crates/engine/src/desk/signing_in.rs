@@ -4,7 +4,7 @@
 //! back is asked for at ChatEHR before anything opens, and who has no place here leaves nothing behind; at the locked
 //! screen, and for a browser on a shared workstation and after a session's end, the provider has to ask the person again,
 //! whatever is remembered of them. Whoever signs in at the locked screen opens the same records if they are the same person, and
-//! their own if not. A later attempt takes the place of an earlier one.
+//! their own if not. Another way of signing in takes the place of the one before, and the same way goes on.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Desk, Inner, Workstation,
-    opening::{Opening, has_a_desk},
+    opening::has_a_desk,
     provider_session::{Held, KeptRefresh, new_name},
 };
 use crate::report;
@@ -311,22 +311,7 @@ impl Inner {
             tokio::spawn(async move { drop(before.session.sign_out().await) });
         }
         let reason = "clinic-account";
-        match self.locked_session() {
-            Some(locked) if locked.id == session.id => self.open_again(workstation, session, reason).await,
-            locked => {
-                if locked.is_some() {
-                    self.leave_lock().await;
-                    self.close(Stage::Starting);
-                }
-                let opening = Opening {
-                    action: "session.sign-in",
-                    reason: Some(reason),
-                    remember: true,
-                    untold: Vec::new(),
-                };
-                self.open_person_as(workstation, session, opening, None).await;
-            }
-        }
+        self.let_person_in(workstation, session, reason, Some(reason)).await;
         Ok(())
     }
 
