@@ -5,7 +5,7 @@
 //! instead; what may have happened is called that, and nothing else, until the next contact shows it.
 //! Refuses to ask while there is no connection: responsibility for a patient does not change hands in an outbox.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, SignedIn};
@@ -152,14 +152,9 @@ impl Decision {
 }
 
 impl Inner {
-    /// Whether the server knows a repeat by its key.
+    /// Whether the server knows a repeat by its key; until it has said so, nothing is taken for granted.
     pub(super) fn knows_repeats(&self) -> bool {
-        self.knows_repeats.load(Ordering::Relaxed)
-    }
-
-    /// As its health report says.
-    pub(super) fn learn_features(&self, health: &chatehr_client::Health) {
-        self.knows_repeats.store(health.has("idempotency"), Ordering::Relaxed);
+        self.since.server_has("idempotency") == Some(true)
     }
 
     pub(super) async fn decide(

@@ -65,7 +65,6 @@ impl Inner {
         let Some(workstation) = &self.workstation else { return Ok(()) };
         // Nothing else goes to a server that has not said that it is ChatEHR.
         let health = workstation.client.health().await?;
-        self.learn_features(&health);
         self.since.met(&health);
         if !health.has("events") {
             return self.poll(open, health.has("directory"), failures).await;

@@ -97,7 +97,7 @@ impl Inner {
     ) -> Result<(), ClientError> {
         let Some(workstation) = &self.workstation else { return Ok(()) };
         let health = workstation.client.health().await?;
-        self.learn_features(&health);
+        self.since.met(&health);
         if !health.has("events") {
             self.set_online();
             self.outbox.notify_one();

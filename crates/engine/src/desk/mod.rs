@@ -86,8 +86,6 @@ struct Inner {
     try_again: Notify,
     /// There is something to send.
     outbox: Notify,
-    /// Whether the server knows a repeat by its key; until it has said so, nothing is taken for granted.
-    knows_repeats: AtomicBool,
     /// How long the person has been here, or away.
     presence: Mutex<locking::Presence>,
     /// The record that is open in an emergency. In memory alone.
@@ -240,7 +238,6 @@ impl Desk {
                 alerts: Notify::new(),
                 try_again: Notify::new(),
                 outbox: Notify::new(),
-                knows_repeats: AtomicBool::new(false),
                 presence: Mutex::default(),
                 glass: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
