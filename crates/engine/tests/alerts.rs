@@ -90,6 +90,20 @@ async fn two(clinic: &Clinic, dirs: &[TempDir; 2]) -> [Bench; 2] {
     [Bench::signed_in(settings(&dirs[0]), OKAFOR).await, Bench::signed_in(settings(&dirs[1]), OKAFOR).await]
 }
 
+/// A message that this person has read nowhere, in a consultation of theirs; and how many others there are.
+async fn unread(clinic: &Clinic, here: &Bench, there: &Bench) -> (ConsultationId, u32) {
+    let made = clinic.request(Urgency::Routine, "A question").await;
+    here.until_known(&made.id).await;
+    here.desk.accept(&made.id).await.unwrap();
+    let before = there.desk.state().await.counts.unread;
+    let to_id = here.desk.consultation(&made.id).await.unwrap().physician.unwrap().id;
+    write_to(clinic, &made.id, to_id, "It is better now.").await;
+    for bench in [here, there] {
+        bench.until("unread", |state| state.counts.unread == before + 1).await;
+    }
+    (made.id, before)
+}
+
 fn dirs() -> [TempDir; 2] {
     [TempDir::new().unwrap(), TempDir::new().unwrap()]
 }
@@ -150,17 +164,9 @@ async fn what_is_read_at_one_workstation_counts_as_read_at_the_other() {
     }
     let (clinic, dirs) = (Clinic::open().await, dirs());
     let [here, there] = two(&clinic, &dirs).await;
-    let made = clinic.request(Urgency::Routine, "A question").await;
-    here.until_known(&made.id).await;
-    here.desk.accept(&made.id).await.unwrap();
-    let before = there.desk.state().await.counts.unread;
-    let to_id = here.desk.consultation(&made.id).await.unwrap().physician.unwrap().id;
-    write_to(&clinic, &made.id, to_id, "It is better now.").await;
-    for bench in [&here, &there] {
-        bench.until("unread", |state| state.counts.unread == before + 1).await;
-    }
+    let (id, before) = unread(&clinic, &here, &there).await;
     // Opening it is reading it.
-    here.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    here.conversation_until(&id, |messages| messages.len() == 1).await;
     let since = Instant::now();
     while there.desk.state().await.counts.unread != before {
         assert!(since.elapsed() < WITHIN, "it stays unread for longer than {WITHIN:?}");
@@ -175,18 +181,10 @@ async fn what_was_read_offline_is_said_after_the_next_start_of_the_program() {
     }
     let (mut clinic, dirs) = (Clinic::open().await, dirs());
     let [here, there] = two(&clinic, &dirs).await;
-    let made = clinic.request(Urgency::Routine, "A question").await;
-    here.until_known(&made.id).await;
-    here.desk.accept(&made.id).await.unwrap();
-    let before = there.desk.state().await.counts.unread;
-    let to_id = here.desk.consultation(&made.id).await.unwrap().physician.unwrap().id;
-    write_to(&clinic, &made.id, to_id, "It is better now.").await;
-    for bench in [&here, &there] {
-        bench.until("unread", |state| state.counts.unread == before + 1).await;
-    }
+    let (id, before) = unread(&clinic, &here, &there).await;
     clinic.stop().await;
     here.until_offline().await;
-    here.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    here.conversation_until(&id, |messages| messages.len() == 1).await;
     let settings = clinic.settings(dirs[0].path());
     here.desk.close().await;
     drop(here);

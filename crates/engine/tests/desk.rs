@@ -9,13 +9,9 @@
 
 mod support;
 
-use std::{
-    sync::{Arc, Mutex, atomic::Ordering, mpsc},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use chatehr_contract::*;
-use chatehr_engine::{Desk, Surroundings};
 use support::*;
 use tempfile::TempDir;
 
@@ -182,35 +178,20 @@ async fn a_message_given_up_while_it_is_being_sealed_is_not_sent() {
         return;
     }
     let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
-    let ((asked, was_asked), (let_go, go)) = (mpsc::channel(), mpsc::channel());
-    let random = Arc::new(HeldNonce { asked, go: Mutex::new(go) });
-    let given = Surroundings { random, ..surroundings(Desktop::default(), Arc::default()) };
-    let desk = Desk::new(Ok(clinic.settings(data.path())), given);
-    let bench = Bench { desk, desktop: Desktop::default(), notices: Arc::default() };
-    bench.desk.start().await;
-    bench.desk.sign_in(OKAFOR).await.unwrap();
-    bench.until_online().await;
-    let made = clinic.request(Urgency::Routine, "A question").await;
-    bench.until_known(&made.id).await;
-    bench.desk.accept(&made.id).await.unwrap();
-
-    let words = SendMessage { consultation_id: made.id.clone(), text: "To the wrong patient".to_owned() };
-    bench.desk.send(&words).await.unwrap();
-    let was_asked = tokio::task::spawn_blocking(move || was_asked.recv().map(|()| was_asked)).await.unwrap();
-    let waiting = bench.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    let BeingSealed { bench, id, was_asked, let_go } =
+        BeingSealed::new(&clinic, clinic.settings(data.path())).await;
+    let waiting = bench.conversation_until(&id, |messages| messages.len() == 1).await;
     bench.desk.discard_message(waiting[0].envelope_id.as_ref().unwrap()).await.unwrap();
     let_go.send(()).unwrap();
     // The next one shows that the outbox has gone past it.
-    let words = SendMessage { consultation_id: made.id.clone(), text: "To the right one".to_owned() };
+    let words = SendMessage { consultation_id: id.clone(), text: "To the right one".to_owned() };
     bench.desk.send(&words).await.unwrap();
     let_go.send(()).unwrap();
     bench
-        .conversation_until(&made.id, |messages| {
-            messages.iter().any(|message| message.delivery == Delivery::Sent)
-        })
+        .conversation_until(&id, |messages| messages.iter().any(|message| message.delivery == Delivery::Sent))
         .await;
     let (marta, _) = clinic.as_person(MARTA).await;
-    assert_eq!(marta.all_messages(&made.id).await.unwrap().rows.len(), 1);
+    assert_eq!(marta.all_messages(&id).await.unwrap().rows.len(), 1);
     drop(was_asked);
 }
 

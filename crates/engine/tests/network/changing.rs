@@ -1,12 +1,8 @@
 //! What waits is changed or taken back as long as the server cannot have it, and a decision that comes too late says so.
 
-use std::{
-    sync::{Arc, Mutex, mpsc},
-    time::Duration,
-};
+use std::time::Duration;
 
 use chatehr_contract::*;
-use chatehr_engine::{Desk, Surroundings};
 use chatehr_network::{Fault, Link, Pace, What};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -230,31 +226,19 @@ async fn of_a_message_changed_while_it_is_being_sealed_not_a_former_word_leaves(
         return;
     }
     let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
-    let ((asked, was_asked), (let_go, go)) = (mpsc::channel(), mpsc::channel());
-    let random = Arc::new(HeldNonce { asked, go: Mutex::new(go) });
-    let given = Surroundings { random, ..surroundings(Desktop::default(), Arc::default()) };
-    let desk = Desk::new(Ok(clinic.settings(data.path())), given);
-    let bench = Bench { desk, desktop: Desktop::default(), notices: Arc::default() };
-    bench.desk.start().await;
-    bench.desk.sign_in(OKAFOR).await.unwrap();
-    bench.until_online().await;
-    let made = clinic.request(Urgency::Routine, "A question").await;
-    bench.until_known(&made.id).await;
-    bench.desk.accept(&made.id).await.unwrap();
-    let send = SendMessage { consultation_id: made.id.clone(), text: "To the wrong patient".to_owned() };
-    bench.desk.send(&send).await.unwrap();
-    let was_asked = tokio::task::spawn_blocking(move || was_asked.recv().map(|()| was_asked)).await.unwrap();
-    let waiting = bench.conversation_until(&made.id, |messages| messages.len() == 1).await;
+    let BeingSealed { bench, id, was_asked, let_go } =
+        BeingSealed::new(&clinic, clinic.settings(data.path())).await;
+    let waiting = bench.conversation_until(&id, |messages| messages.len() == 1).await;
     bench.desk.edit_message(&change(&waiting[0], "To the right one")).await.unwrap();
     // Both nonces.
     let_go.send(()).unwrap();
     let_go.send(()).unwrap();
     bench
-        .conversation_until(&made.id, |messages| {
+        .conversation_until(&id, |messages| {
             messages.len() == 1 && messages.iter().all(|message| message.delivery == Delivery::Sent)
         })
         .await;
     let (okafor, _) = clinic.as_person(OKAFOR).await;
-    assert_eq!(words(&okafor, &made.id).await, ["To the right one"]);
+    assert_eq!(words(&okafor, &id).await, ["To the right one"]);
     drop(was_asked);
 }

@@ -301,9 +301,9 @@ pub fn kiosk(settings: Settings) -> Kiosk {
 }
 
 /// Randomness that holds back a nonce, and with it the sealing of a message, until it is let go.
-pub struct HeldNonce {
-    pub asked: std::sync::mpsc::Sender<()>,
-    pub go: Mutex<std::sync::mpsc::Receiver<()>>,
+struct HeldNonce {
+    asked: std::sync::mpsc::Sender<()>,
+    go: Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
 impl Random for HeldNonce {
@@ -313,6 +313,36 @@ impl Random for HeldNonce {
             self.go.lock().unwrap().recv().map_err(|error| error.to_string())?;
         }
         RealRandom.fill(bytes)
+    }
+}
+
+/// A message "To the wrong patient" that is just being sealed.
+pub struct BeingSealed {
+    pub bench: Bench,
+    pub id: ConsultationId,
+    pub was_asked: std::sync::mpsc::Receiver<()>,
+    /// One for each nonce.
+    pub let_go: std::sync::mpsc::Sender<()>,
+}
+
+impl BeingSealed {
+    pub async fn new(clinic: &Clinic, settings: Settings) -> Self {
+        let ((asked, was_asked), (let_go, go)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let random = Arc::new(HeldNonce { asked, go: Mutex::new(go) });
+        let given = Surroundings { random, ..surroundings(Desktop::default(), Arc::default()) };
+        let desk = Desk::new(Ok(settings), given);
+        let bench = Bench { desk, desktop: Desktop::default(), notices: Arc::default() };
+        bench.desk.start().await;
+        bench.desk.sign_in(OKAFOR).await.unwrap();
+        bench.until_online().await;
+        let id = clinic.request(Urgency::Routine, "A question").await.id;
+        bench.until_known(&id).await;
+        bench.desk.accept(&id).await.unwrap();
+        let words = SendMessage { consultation_id: id.clone(), text: "To the wrong patient".to_owned() };
+        bench.desk.send(&words).await.unwrap();
+        let waiting = tokio::task::spawn_blocking(move || was_asked.recv().map(|()| was_asked));
+        let was_asked = waiting.await.unwrap().unwrap();
+        Self { bench, id, was_asked, let_go }
     }
 }
 
