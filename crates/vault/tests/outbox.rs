@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use chatehr_contract::{ErrorCode, Timestamp};
+use chatehr_contract::{ErrorCode, MessageId, Timestamp};
 use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxState, Vault};
 use common::{at, c, e, entry, key, outgoing, vault};
 use proptest::prelude::*;
@@ -421,4 +421,19 @@ proptest! {
     ) {
         walk(&steps);
     }
+}
+
+#[test]
+fn a_receipt_is_owed_for_the_latest_that_was_read_here_until_just_that_is_confirmed() {
+    let (_dir, vault) = vault();
+    let (first, second) = (MessageId::new("m-1"), MessageId::new("m-2"));
+    vault.mark_read(&c("c-1"), at(1)).unwrap();
+    assert_eq!(vault.receipts_owed().unwrap(), [], "read elsewhere");
+    vault.mark_read_here(&c("c-1"), at(2), &first).unwrap();
+    vault.mark_read_here(&c("c-1"), at(3), &second).unwrap();
+    vault.mark_read(&c("c-1"), at(4)).unwrap();
+    vault.settle_receipt(&c("c-1"), &first).unwrap();
+    assert_eq!(vault.receipts_owed().unwrap(), [(c("c-1"), second.clone())]);
+    vault.settle_receipt(&c("c-1"), &second).unwrap();
+    assert_eq!(vault.receipts_owed().unwrap(), []);
 }
