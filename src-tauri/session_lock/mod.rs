@@ -6,13 +6,15 @@
 
 #[cfg(target_os = "linux")]
 mod freedesktop;
+#[cfg(windows)]
+mod windows;
 
 /// Calls `locked` each time, for as long as the program runs.
-#[cfg(target_os = "linux")]
 pub fn follow(locked: impl Fn() + Clone + Send + 'static) {
+    #[cfg(target_os = "linux")]
     freedesktop::follow(locked);
+    #[cfg(windows)]
+    windows::follow(locked);
+    #[cfg(not(any(target_os = "linux", windows)))]
+    drop(locked);
 }
-
-/// Windows tells it to a window's own procedure, which is not ours to replace.
-#[cfg(not(target_os = "linux"))]
-pub fn follow(_locked: impl Fn() + Clone + Send + 'static) {}

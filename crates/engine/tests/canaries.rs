@@ -16,6 +16,11 @@
     reason = "a test may"
 )]
 
+#[path = "../../sign-in/tests/it/agent.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the sign-in's own tests")]
+mod agent;
+#[path = "support/provider.rs"]
+mod provider;
 mod support;
 
 use std::{
@@ -25,21 +30,29 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use agent::Agent;
+
 use chatehr_contract::*;
-use chatehr_engine::memory;
+use chatehr_engine::{Desk, Surroundings, memory};
 use chatehr_seal::{Binding, MessageKey, seal};
 use chatehr_vault::keyring::Keyring;
+use provider::{Opened, World, at_provider};
 use sha2::{Digest, Sha256};
 use support::*;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 /// Set in the program that has the desk: the server's address.
 const URL: &str = "CHATEHR_TEST_CANARIES_URL";
 const DATA: &str = "CHATEHR_TEST_CANARIES_DATA";
-const TEST: &str = "nothing_planted_is_found_outside_the_encrypted_files";
+/// The sign-in service's address; empty where there is none.
+const ISSUER: &str = "CHATEHR_TEST_CANARIES_ISSUER";
+/// The test that is the program with the desk when it is told so.
+const WORKSTATION: &str = "nothing_planted_is_found_outside_the_encrypted_files";
 /// Every planted word begins so.
 const MARK: &str = "cnry-";
 
@@ -138,11 +151,13 @@ struct Workstation {
 }
 
 impl Workstation {
-    fn start(url: &str, home: &Path) -> Self {
+    fn start(url: &str, issuer: &str, home: &Path) -> Self {
+        fs::create_dir(home.join("data")).unwrap();
         let log = fs::File::create(home.join("program.log")).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", TEST, "--nocapture"])
+            .args(["--exact", WORKSTATION, "--nocapture"])
             .env(URL, url)
+            .env(ISSUER, issuer)
             .env(DATA, home.join("data"))
             .env("TMPDIR", home)
             // As the window sets it for itself.
@@ -162,6 +177,11 @@ impl Workstation {
     fn does(&mut self, what: &str) {
         writeln!(self.to, "{what}").unwrap();
         self.until_done();
+    }
+
+    /// What was heard last stands in the buffer of the standard input, until something longer is heard.
+    fn forget_what_it_heard(&mut self) {
+        self.does(&format!("pass - {}", "x".repeat(32 * 1024)));
     }
 
     fn until_done(&mut self) {
@@ -187,7 +207,14 @@ async fn work(url: &str, data: &Path) {
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(std::io::stderr)
         .init();
-    let bench = Bench::new(settings(url, data), Desktop::default());
+    let (sender, mut addresses) = mpsc::unbounded_channel();
+    let (desktop, notices) = (Desktop::default(), Arc::<Mutex<Vec<ChangeNotice>>>::default());
+    let around =
+        Surroundings { browser: Arc::new(Opened(sender)), ..surroundings(desktop.clone(), notices.clone()) };
+    let issuer = std::env::var(ISSUER).unwrap();
+    let settings = settings(url, data);
+    let settings = if issuer.is_empty() { settings } else { at_provider(&issuer, settings) };
+    let bench = Bench { desk: Desk::new(Ok(settings), around), desktop, notices };
     bench.desk.start().await;
     println!("\ndone");
     for line in std::io::stdin().lines().map(Result::unwrap) {
@@ -197,6 +224,14 @@ async fn work(url: &str, data: &Path) {
         match words[0] {
             "sign-in" => {
                 bench.desk.sign_in(OKAFOR).await.unwrap();
+                bench.until_online().await;
+            }
+            "begin" => {
+                bench.desk.begin_sign_in(BeginSignIn { way: SignInWay::Browser }).unwrap();
+                fs::write(data.join("address"), addresses.recv().await.unwrap()).unwrap();
+            }
+            "signed-in" => {
+                bench.until_ready().await;
                 bench.until_online().await;
             }
             "accept" => {
@@ -266,9 +301,8 @@ async fn nothing_planted_is_found_outside_the_encrypted_files() {
         return;
     }
     let (clinic, home) = (Clinic::patient().await, TempDir::new().unwrap());
-    fs::create_dir(home.path().join("data")).unwrap();
     let mut planted = Planted(Vec::new());
-    let mut station = Workstation::start(&clinic.url(), home.path());
+    let mut station = Workstation::start(&clinic.url(), "", home.path());
     station.does("sign-in");
 
     // What patients write, and what the physician answers.
@@ -336,25 +370,61 @@ async fn nothing_planted_is_found_outside_the_encrypted_files() {
         "the search sees what is there while it is needed: {working:?}"
     );
 
-    // What was heard last stands in the buffer of the standard input, until something longer is heard.
-    let overwrite = format!("pass - {}", "x".repeat(32 * 1024));
-
     // Locked: nothing in the memory but the session's token, by which urgent requests are still heard of.
     station.does("lock");
-    station.does(&overwrite);
+    station.forget_what_it_heard();
     let locked = planted.find_in_memory_of(station.child.id());
-    // A thread's stack keeps what a call left on it until another goes as deep; nothing but a key is ever moved about
-    // there by value.
-    let is_remnant = |kind: &String| kind == "message key in a stack";
-    let is_needed = |kind: &String| kind == "token in the heap";
-    assert!(locked.keys().all(|kind| is_remnant(kind) || is_needed(kind)), "{locked:?}");
+    assert!(locked.keys().all(|kind| kind == "token in the heap"), "{locked:?}");
 
     // Signed out: not that either.
     station.does("sign-in");
     station.does("sign-out");
-    station.does(&overwrite);
+    station.forget_what_it_heard();
     let left = planted.find_in_memory_of(station.child.id());
     println!("{} planted; in memory {working:?}, locked {locked:?}, signed out {left:?}", planted.0.len());
     assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
-    assert!(left.keys().all(is_remnant), "{left:?}");
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What every signed token begins with: `{"alg":`, in base64.
+const SIGNED_TOKEN: &[u8] = b"eyJhbGciOi";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_accounts_tokens_are_in_the_memory_of_who_is_signed_in_and_nowhere_else() {
+    let Some(world) = World::open(3600).await else { return };
+    let home = TempDir::new().unwrap();
+    let mut planted = Planted(Vec::new());
+    let mut station = Workstation::start(&world.url(), &world.issuer, home.path());
+    let data = home.path().join("data");
+    station.does("begin");
+    let mut browser = Agent::new();
+    let form = browser.open(&fs::read_to_string(data.join("address")).unwrap()).await;
+    fs::remove_file(data.join("address")).unwrap();
+    browser.submit(&form, &[("login", "okafor")]).await;
+    station.does("signed-in");
+
+    let keyring = Keyring::new(&world.settings(&data).keyring_service);
+    let kept = keyring.get(&format!("refresh:{}", digest(&[&world.url()]))).unwrap().unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    planted.secret("refresh token", kept["token"].as_str().unwrap().as_bytes());
+    planted.secret("signed token", SIGNED_TOKEN);
+    planted.secret("name", "Okafor".as_bytes());
+    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
+    let working = planted.find_in_memory_of(station.child.id());
+    for kind in ["refresh token in the heap", "signed token in the heap"] {
+        assert!(working.contains_key(kind), "the search sees what is there while it is needed: {working:?}");
+    }
+
+    // Locked: what urgent requests are still heard of by, and who it is that the screen waits for.
+    station.does("lock");
+    station.forget_what_it_heard();
+    let locked = planted.find_in_memory_of(station.child.id());
+    assert!(locked.keys().all(|kind| kind.ends_with("in the heap")), "{locked:?}");
+
+    station.does("sign-out");
+    station.forget_what_it_heard();
+    let left = planted.find_in_memory_of(station.child.id());
+    println!("in memory {working:?}, locked {locked:?}, signed out {left:?}");
+    assert_eq!(planted.find_below(home.path()), Vec::<String>::new());
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -15,6 +15,7 @@ use chatehr_contract::{ConsultationId, EnvelopeId, PersonId};
 use crate::{
     content::{PREFIX, envelope_parts},
     key::MessageKey,
+    stack::traceless,
 };
 
 /// As it stands in the prefix and in the associated data.
@@ -79,9 +80,9 @@ pub fn seal(
     nonce: [u8; NONCE_BYTES],
 ) -> Result<String, SealError> {
     let aad = associated_data(key.kid(), binding);
-    let sealed = cipher(key)
-        .encrypt(&nonce.into(), Payload { msg: text.as_bytes(), aad: &aad })
-        .map_err(|_| SealError)?;
+    let sealed =
+        traceless(|| cipher(key).encrypt(&nonce.into(), Payload { msg: text.as_bytes(), aad: &aad }))
+            .map_err(|_| SealError)?;
     let mut body = nonce.to_vec();
     body.extend_from_slice(&sealed);
     Ok(format!("{PREFIX}{}.{}", key.kid(), BASE64_URL_SAFE_NO_PAD.encode(body)))
@@ -102,8 +103,7 @@ pub fn open(key: &MessageKey, binding: &Binding<'_>, content: &str) -> Result<St
         return Err(OpenError::Malformed);
     }
     let aad = associated_data(kid, binding);
-    let text = cipher(key)
-        .decrypt(&(*nonce).into(), Payload { msg: sealed, aad: &aad })
+    let text = traceless(|| cipher(key).decrypt(&(*nonce).into(), Payload { msg: sealed, aad: &aad }))
         .map_err(|_| OpenError::Refused)?;
     String::from_utf8(text).map_err(|_| OpenError::Malformed)
 }

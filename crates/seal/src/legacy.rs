@@ -14,6 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::{
     content::{Content, classify, legacy_parts},
     envelope::OpenError,
+    stack::traceless,
 };
 
 /// What both formats are opened with.
@@ -49,8 +50,7 @@ pub fn open(secret: &LegacySecret, content: &str) -> Result<String, OpenError> {
         Content::Envelope { .. } | Content::Clear => return Err(OpenError::NotAnEnvelope),
     };
     let sealed = hex::decode([ciphertext, tag].concat()).map_err(|_| OpenError::Malformed)?;
-    let text = Aes256Gcm::new((&*key).into())
-        .decrypt(&nonce.into(), sealed.as_slice())
+    let text = traceless(|| Aes256Gcm::new((&*key).into()).decrypt(&nonce.into(), sealed.as_slice()))
         .map_err(|_| OpenError::Refused)?;
     String::from_utf8(text).map_err(|_| OpenError::Malformed)
 }

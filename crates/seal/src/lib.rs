@@ -19,6 +19,7 @@ mod content;
 mod envelope;
 mod key;
 pub mod legacy;
+mod stack;
 
 pub use content::{Content, classify};
 pub use envelope::{Binding, OpenError, SealError, open, seal};

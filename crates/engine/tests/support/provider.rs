@@ -100,15 +100,20 @@ impl World {
     }
 
     pub fn settings(&self, data: &Path) -> Settings {
-        let mut oidc = SignInSettings::new(&self.issuer, "chatehr-desktop");
-        oidc.scopes = vec!["profile".into(), "records".into()];
-        oidc.resource = Some(API.into());
-        Settings { oidc: Some(oidc), ..settings(&self.url(), data) }
+        at_provider(&self.issuer, settings(&self.url(), data))
     }
 }
 
+/// These settings, with this provider's clinic accounts.
+pub fn at_provider(issuer: &str, settings: Settings) -> Settings {
+    let mut oidc = SignInSettings::new(issuer, "chatehr-desktop");
+    oidc.scopes = vec!["profile".into(), "records".into()];
+    oidc.resource = Some(API.into());
+    Settings { oidc: Some(oidc), ..settings }
+}
+
 /// A browser whose person is the test.
-struct Opened(mpsc::UnboundedSender<String>);
+pub struct Opened(pub mpsc::UnboundedSender<String>);
 
 impl Browser for Opened {
     fn open(&self, address: &str) -> Result<(), NoBrowser> {
