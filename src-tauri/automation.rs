@@ -9,9 +9,14 @@ use tauri::{Context, Runtime};
 /// What the web view layer reads too.
 const VARIABLE: &str = "TAURI_WEBVIEW_AUTOMATION";
 
+/// Whether a test drives this program's windows.
+pub fn is_asked() -> bool {
+    cfg!(debug_assertions) && std::env::var(VARIABLE).as_deref() == Ok("true")
+}
+
 /// Opens the windows to a driver where the environment asks for it.
 pub fn allow_if_asked<R: Runtime>(mut context: Context<R>) -> Context<R> {
-    if cfg!(debug_assertions) && std::env::var(VARIABLE).as_deref() == Ok("true") {
+    if is_asked() {
         tracing::warn!("This window can be driven by a test.");
         for window in &mut context.config_mut().app.windows {
             window.incognito = false;

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
     );
     let (starting, ending, behind, leaving) = (desk.clone(), desk.clone(), desk.clone(), desk.clone());
+    let left = desk.clone();
     let tray = Tray::default();
     let closing = tray.clone();
     let outcome = tauri::Builder::default()
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
                 tracing::error!("The program was set up twice.");
             }
             web_process::revive(app, WINDOW);
+            web_process::end_with_session(app, WINDOW, left);
             tray.begin(app.handle(), &behind, WINDOW);
             tauri::async_runtime::spawn(async move { starting.start().await });
             session_lock::follow(move || {

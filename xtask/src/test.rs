@@ -22,6 +22,7 @@ const WALKS: &[(&str, &str)] = &[
     ("the misfortunes", "misfortunes"),
     ("an emergency, and a nurse's day", "emergency"),
     ("the tray", "tray"),
+    ("what a locked screen leaves in memory", "forgetting"),
 ];
 
 /// Tests that passed and failed, over all runs.

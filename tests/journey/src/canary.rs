@@ -27,18 +27,49 @@ pub(crate) fn find(place: &Path, words: &[String]) -> Outcome<Vec<PathBuf>> {
         Ok(found)
     } else if kind.is_file() {
         let bytes = fs::read(place).map_err(failed)?;
-        let holds = words.iter().any(|word| {
-            let wide: Vec<u8> = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            contains(&bytes, word.as_bytes()) || contains(&bytes, &wide)
-        });
-        Ok(holds.then(|| place.to_owned()).into_iter().collect())
+        let found = Wanted::new(words).is_any_in(&bytes);
+        Ok(found.then(|| place.to_owned()).into_iter().collect())
     } else {
         Ok(Vec::new())
     }
 }
 
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+/// Words that are looked for, each as UTF-8 and as UTF-16.
+pub(crate) struct Wanted<'a> {
+    spellings: Vec<(&'a str, Vec<u8>)>,
+    /// Whether one begins so: gigabytes of memory are searched.
+    begins: [bool; 256],
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(words: &'a [String]) -> Self {
+        let mut spellings = Vec::new();
+        for word in words {
+            spellings.push((word.as_str(), word.clone().into_bytes()));
+            spellings.push((word.as_str(), word.encode_utf16().flat_map(u16::to_le_bytes).collect()));
+        }
+        let mut begins = [false; 256];
+        for first in spellings.iter().filter_map(|(_, spelling)| spelling.first()) {
+            if let Some(begins) = begins.get_mut(usize::from(*first)) {
+                *begins = true;
+            }
+        }
+        Self { spellings, begins }
+    }
+
+    /// Each word that stands there, once for each time.
+    pub(crate) fn all_in(&self, bytes: &[u8]) -> impl Iterator<Item = &'a str> {
+        let starts =
+            bytes.iter().enumerate().filter(|(_, byte)| self.begins.get(usize::from(**byte)) == Some(&true));
+        starts.filter_map(|(at, _)| {
+            let rest = bytes.get(at..)?;
+            self.spellings.iter().find(|(_, spelling)| rest.starts_with(spelling)).map(|(word, _)| *word)
+        })
+    }
+
+    fn is_any_in(&self, bytes: &[u8]) -> bool {
+        self.all_in(bytes).next().is_some()
+    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,13 @@
 mod canary;
 mod clinic_account;
 mod emergency;
+#[cfg(target_os = "linux")]
+mod forgetting;
 mod hostile;
 mod http;
 mod meddler;
+#[cfg(target_os = "linux")]
+mod memory;
 mod misfortunes;
 mod notification;
 mod person;
@@ -41,6 +45,8 @@ use std::{fmt, path::PathBuf};
 
 pub use clinic_account::sign_in_at_clinic;
 pub use emergency::emergency;
+#[cfg(target_os = "linux")]
+pub use forgetting::forget;
 pub use misfortunes::suffer;
 pub use process::{Running, on_path, tied};
 pub use record::{Step, StepOutcome};

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Failure, Outcome, Places, Server, Session,
+    process::Running,
     scene::unwrapped,
     server::Secrets,
     webdriver::{Window, free_port},
@@ -160,6 +161,13 @@ impl<'a> Workplace<'a> {
         let log = self.logs().join("chatehr-desktop.log");
         self.window = Some(Window::open(&self.session, &program, &settings, &log)?);
         self.window()
+    }
+
+    /// Starts the clinician's program as a person does: nobody drives its window.
+    pub(crate) fn start_undriven(&self) -> Outcome<Running> {
+        let mut command = self.session.command(self.places.program("chatehr-desktop")?);
+        command.envs(self.settings());
+        Running::start("chatehr-desktop", command, &self.logs().join("chatehr-desktop.log"))
     }
 
     /// Opens it with the settings as they should be.
