@@ -167,6 +167,7 @@ pub(crate) fn outgoing(n: u64) -> NewOutboxRow {
         to_id: person("patient", n % 50),
         text: text(&mut chance, 5, 40),
         queued_at: Timestamp::from_millis(at),
+        seen: None,
     }
 }
 

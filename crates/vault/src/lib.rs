@@ -1,7 +1,7 @@
 //! The encrypted SQLite files of one person on one workstation.
 //!
 //! Promises: `cache.db` holds only what the server has said and may be dropped and fetched again; `ledger.db` holds
-//! what this person did (outbox, drafts, read marks, audit), is written through to the disk before a call returns, and is
+//! what this person did (outbox, drafts, read marks, doubts, audit), is written through to the disk before a call returns, and is
 //! never deleted here. Every byte of both is encrypted under one random key, which lives in the desktop's keyring and
 //! is wrapped in the header's other [`slots`]: a passphrase, a printed recovery code. The key can be replaced
 //! ([`rekey`]), and the files taken to another machine ([`mod@backup`]).
@@ -46,7 +46,7 @@ pub use cache::{CacheChange, Forgotten, ListQuery, SearchHit, StoredKey, StoredM
 pub use error::{DamagedFile, OpenError, RecordError, VaultError};
 pub use key::VaultKey;
 pub use ledger::{
-    AnchorError, Decided, Device, ExportAuditError, NewOutboxRow, OutboxKind, OutboxRow, OutboxState,
+    AnchorError, Decided, Device, Doubt, ExportAuditError, NewOutboxRow, OutboxKind, OutboxRow, OutboxState,
     PruneAuditError, VerifyAuditError,
 };
 pub use obstacle::Obstacle;

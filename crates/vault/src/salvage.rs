@@ -1,6 +1,6 @@
 //! Saves what can still be read of a damaged ledger into a new one.
 //!
-//! Promises: the damaged files are copied and never touched; every row of the outbox, draft, read mark and audit entry
+//! Promises: the damaged files are copied and never touched; every row of the outbox, draft, read mark, doubt and audit entry
 //! whose page still reads is saved, also behind a page that does not; what was lost is said. SQLCipher authenticates each
 //! page, so a row that reads is a row that was written.
 //! Refuses to pretend: the old audit entries cannot be chained anew, so they leave as JSON lines for the caller to keep,
@@ -55,6 +55,8 @@ pub struct Salvaged {
     pub drafts: Part,
     /// How far conversations were read.
     pub read_marks: Part,
+    /// What the server was asked, and nobody knows what became of it.
+    pub doubts: Part,
     /// Entries of the audit log, which were handed over.
     pub audit: Part,
 }
@@ -135,10 +137,17 @@ fn fill(
     let pages = fs::metadata(&copy.0)?.len() / 4096;
     let keeper = connection::doubtful(&copy.0, key).map_err(|_| SalvageError::NothingReads)?;
     let damaged = Damaged { path: &copy.0, key, pages, _keeper: keeper };
-    let columns = if damaged.has("outbox", "kind") { OUTBOX } else { OUTBOX_OF_MESSAGES };
+    let columns = if damaged.has("outbox", "seen") {
+        OUTBOX
+    } else if damaged.has("outbox", "kind") {
+        OUTBOX_OF_STEPS
+    } else {
+        OUTBOX_OF_MESSAGES
+    };
     let outbox = damaged.rows("outbox", columns)?;
     let drafts = damaged.rows("draft", "consultation_id, text, saved_at")?;
     let marks = damaged.rows("read_mark", "consultation_id, up_to")?;
+    let doubts = damaged.rows("doubt", DOUBT)?;
     let server = damaged.rows("device", "server_key, policy")?;
     let audit = damaged.audit(old_audit)?;
     drop(damaged);
@@ -146,7 +155,13 @@ fn fill(
     if dir.join(header::NAME).exists() {
         fs::copy(dir.join(header::NAME), into.join(header::NAME))?;
     }
-    let saved = Salvaged { outbox: outbox.part(), drafts: drafts.part(), read_marks: marks.part(), audit };
+    let saved = Salvaged {
+        outbox: outbox.part(),
+        drafts: drafts.part(),
+        read_marks: marks.part(),
+        doubts: doubts.part(),
+        audit,
+    };
     let entry = NewEntry { objects: in_words(&saved), ..entry.clone() };
     let vault = Vault::open(into, key)?;
     vault.ledger().write(|ledger| {
@@ -160,6 +175,7 @@ fn fill(
         }
         insert(ledger, "draft", "consultation_id, text, saved_at", &drafts.rows)?;
         insert(ledger, "read_mark", "consultation_id, up_to", &marks.rows)?;
+        insert(ledger, "doubt", DOUBT, &doubts.rows)?;
         if let Some(known) = server.rows.first() {
             // Whom this workstation trusts stays; its own name is new, as the log is.
             ledger.execute("UPDATE device SET server_key = ?1, policy = ?2", params_from_iter(known))?;
@@ -177,10 +193,15 @@ fn fill(
 }
 
 const OUTBOX: &str = "seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts, last_attempt_at, \
-                      next_attempt_at, state, code, kind, in_doubt, detail, edit";
+                      next_attempt_at, state, code, kind, in_doubt, detail, edit, seen";
+/// Of step 4.
+const OUTBOX_OF_STEPS: &str = "seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts, \
+                               last_attempt_at, next_attempt_at, state, code, kind, in_doubt, detail, edit";
 /// Before step 4.
 const OUTBOX_OF_MESSAGES: &str = "seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts, \
                                   last_attempt_at, next_attempt_at, state, code";
+
+const DOUBT: &str = "key, consultation_id, question, entry";
 
 fn insert(
     ledger: &Connection,
@@ -198,6 +219,7 @@ fn in_words(saved: &Salvaged) -> Vec<String> {
         ("messages", saved.outbox),
         ("drafts", saved.drafts),
         ("read marks", saved.read_marks),
+        ("doubts", saved.doubts),
         ("audit entries", saved.audit),
     ];
     let words = |(what, part): (&str, Part)| {

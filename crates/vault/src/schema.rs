@@ -33,6 +33,7 @@ impl Kind {
                 M::up(chatehr_audit::SCHEMA),
                 M::up(include_str!("schema/ledger_3.sql")),
                 M::up(include_str!("schema/ledger_4.sql")),
+                M::up(include_str!("schema/ledger_5.sql")),
             ],
         }
     }

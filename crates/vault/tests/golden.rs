@@ -16,7 +16,9 @@ use chatehr_vault::{
     salvage,
     slots::{self, Passphrase, RecoveryCode, Secret, SlotKind},
 };
-use common::{appointment, at, c, e, entry, golden_file, key, message, mine, outgoing, patient, physician};
+use common::{
+    appointment, at, c, doubt, e, entry, golden_file, key, message, mine, outgoing, patient, physician,
+};
 
 /// Copies the files of a released format to where they may be changed.
 fn copied(version: &str, home: &Path) -> PathBuf {
@@ -109,15 +111,26 @@ fn files_of_version_4_open_with_steps_doubts_words_being_changed_and_receipts() 
 }
 
 #[test]
+fn files_of_version_5_open_with_what_is_in_doubt_and_which_version_a_step_was_decided_on() {
+    let home = tempfile::tempdir().unwrap();
+    let vault = Vault::open(&copied("v5", home.path()), &key()).unwrap();
+    holds_everything(&vault);
+    assert_eq!(vault.doubts().unwrap(), [doubt("e-7", "c-1"), doubt("e-8", "c-2")]);
+    let seen: Vec<_> = vault.outbox(None).unwrap().into_iter().map(|row| row.seen).collect();
+    assert_eq!(seen, [None, None, None, None, None, Some(7)]);
+}
+
+#[test]
 fn what_waits_in_a_ledger_of_before_is_saved_from_it_as_well() {
-    for version in ["v1", "v3", "v4"] {
+    for version in ["v1", "v3", "v4", "v5"] {
         let home = tempfile::tempdir().unwrap();
         let (dir, into) = (copied(version, home.path()), home.path().join("saved"));
-        let rows = Vault::open(&copied_again(&dir, home.path()), &key()).unwrap().outbox(None).unwrap();
+        let before = Vault::open(&copied_again(&dir, home.path()), &key()).unwrap();
         let saved = salvage(&dir, &key(), &into, &entry("records.salvage"), &mut Vec::new()).unwrap();
         assert!(saved.outbox.whole);
-        let there = Vault::open(&into, &key()).unwrap().outbox(None).unwrap();
-        assert_eq!(there, rows, "{version}");
+        let there = Vault::open(&into, &key()).unwrap();
+        assert_eq!(there.outbox(None).unwrap(), before.outbox(None).unwrap(), "{version}");
+        assert_eq!(there.doubts().unwrap(), before.doubts().unwrap(), "{version}");
     }
 }
 
@@ -169,29 +182,20 @@ fn holds_everything(vault: &Vault) {
 #[test]
 #[ignore = "writes the golden files"]
 fn write_the_golden_files() {
-    let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v4");
+    let place = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v5");
     assert!(!place.exists(), "released formats are not rewritten");
     let home = tempfile::tempdir().unwrap();
-    let dir = copied("v3", home.path());
-    // Format 4 has more than messages in its outbox.
+    let dir = copied("v4", home.path());
+    // Format 5 knows what is in doubt, and which version somebody saw.
     let vault = Vault::open(&dir, &key()).unwrap();
-    let new = |name, kind, text: &str| NewOutboxRow { kind, text: text.to_owned(), ..outgoing(name, "c-1") };
-    for row in [
-        new("e-3", OutboxKind::Start, ""),
-        new("e-4", OutboxKind::Complete, "Come back if it lasts."),
-        outgoing("e-5", "c-1"),
-    ] {
-        vault.enqueue(&row, &entry("message.create")).unwrap();
+    let step = NewOutboxRow { kind: OutboxKind::Start, seen: Some(7), ..outgoing("e-6", "c-3") };
+    vault.enqueue(&step, &entry("consultation.start")).unwrap();
+    for doubt in [doubt("e-7", "c-1"), doubt("e-8", "c-2")] {
+        vault.begin_asking(&doubt, &entry("consultation.decline.ask")).unwrap();
     }
-    vault.begin_attempt(&e("e-3"), None, at(1)).unwrap();
-    vault.postpone(&e("e-3"), at(2), true).unwrap();
-    vault.stick(&e("e-4"), ErrorCode::Conflict, Some("Dr Lindqvist has it"), false).unwrap();
-    vault.keep_edit(&e("e-5"), Some("words being changed")).unwrap();
-    vault.save_draft(&c("c-1"), "half a sentence", at(0)).unwrap();
-    vault.mark_read_here(&c("c-2"), at(9), &MessageId::new("m-9")).unwrap();
     drop(vault);
     fs::create_dir(&place).unwrap();
     for name in ["cache.db", "ledger.db", "vault.json"] {
-        fs::copy(dir.join(name), golden_file("v4", name)).unwrap();
+        fs::copy(dir.join(name), golden_file("v5", name)).unwrap();
     }
 }

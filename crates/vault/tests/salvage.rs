@@ -11,7 +11,7 @@ use chatehr_vault::{
     OpenError, OutboxRow, OutboxState, SalvageError, Salvaged, Vault, VaultKey, salvage,
     slots::{self, RecoveryCode},
 };
-use common::{at, bytes_of, c, e, entry, key, outgoing};
+use common::{at, bytes_of, c, doubt, e, entry, key, outgoing};
 
 /// A ledger of some size, and what is in it.
 struct Person {
@@ -39,6 +39,9 @@ impl Person {
             vault.mark_read(&c(&format!("c-{n}")), at(n)).unwrap();
         }
         vault.record(&vec![entry("consultation.read"); 100]).unwrap();
+        for n in 0..5 {
+            vault.begin_asking(&doubt(&format!("d-{n}"), "c-1"), &entry("consultation.decline.ask")).unwrap();
+        }
         vault.know_server(&[7; 32]).unwrap();
         let code = slots::add_recovery(&dir, &key(), "in the safe", at(2), [2; 32]).unwrap();
         drop(vault);
@@ -90,16 +93,23 @@ impl Person {
 fn a_sound_ledger_is_saved_whole() {
     let person = Person::new();
     let (saved, entries, vault) = person.salvage().unwrap();
-    for (part, rows) in [(saved.outbox, 40), (saved.drafts, 20), (saved.read_marks, 20), (saved.audit, 140)] {
+    for (part, rows) in [
+        (saved.outbox, 40),
+        (saved.drafts, 20),
+        (saved.read_marks, 20),
+        (saved.doubts, 5),
+        (saved.audit, 145),
+    ] {
         assert_eq!((part.read, part.whole), (rows, true));
     }
     assert_eq!(vault.outbox(None).unwrap(), person.outbox);
     assert_eq!(entries, person.entries);
+    assert_eq!(vault.doubts().unwrap().len(), 5);
     assert_eq!(vault.read_mark(&c("c-7")).unwrap(), Some(at(7)));
     assert_eq!(vault.device().unwrap().server_key, Some([7; 32]), "whom it trusts stays");
     let first = &vault.search_audit(&Criteria::default(), None, 1).unwrap()[0].said;
     assert_eq!(first.action, "vault.salvage");
-    assert_eq!(first.objects, ["40 messages", "20 drafts", "20 read marks", "140 audit entries"]);
+    assert_eq!(first.objects, ["40 messages", "20 drafts", "20 read marks", "5 doubts", "145 audit entries"]);
 }
 
 #[test]
@@ -115,7 +125,7 @@ fn whichever_page_is_damaged_what_stands_on_the_others_is_saved() {
                 Err(SalvageError::NothingReads) => return nothing += 1,
                 Err(error) => panic!("page {page}: {error:?}"),
             };
-            let parts = [saved.outbox, saved.drafts, saved.read_marks, saved.audit];
+            let parts = [saved.outbox, saved.drafts, saved.read_marks, saved.doubts, saved.audit];
             let lossy = parts.iter().filter(|part| !part.whole).count();
             assert!(lossy <= 1, "page {page} belongs to one table: {saved:?}");
             lost_somewhere += lossy;

@@ -40,6 +40,7 @@ pub(crate) fn outgoing(name: &str, conversation: u64) -> NewOutboxRow {
         kind: OutboxKind::Message,
         to_id: PersonId::new("patient-1"),
         text: format!("{SENT} of {name}"),
+        seen: None,
         queued_at: at(0),
     }
 }

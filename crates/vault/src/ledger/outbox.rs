@@ -34,6 +34,8 @@ pub struct NewOutboxRow {
     pub text: String,
     /// When it was decided.
     pub queued_at: Timestamp,
+    /// Of a step: which version of the record the person saw, where it is to be done to that one.
+    pub seen: Option<u64>,
 }
 
 impl fmt::Debug for NewOutboxRow {
@@ -71,6 +73,8 @@ pub struct OutboxRow {
     pub in_doubt: bool,
     /// The words as the person is changing them. While there are any it is not sent.
     pub edit: Option<String>,
+    /// Of a step: which version of the record the person saw, where it is to be done to that one.
+    pub seen: Option<u64>,
 }
 
 impl fmt::Debug for OutboxRow {
@@ -146,7 +150,7 @@ pub enum Decided {
 }
 
 const ROW: &str = "SELECT seq, envelope_id, consultation_id, to_id, text, sealed, queued_at, attempts,
-    next_attempt_at, state, code, kind, in_doubt, detail, edit FROM outbox";
+    next_attempt_at, state, code, kind, in_doubt, detail, edit, seen FROM outbox";
 
 impl Vault {
     /// Puts something into its queue and writes down who did so, in one transaction; a message's draft is forgotten with
@@ -158,8 +162,8 @@ impl Vault {
         self.ledger().write(|ledger| {
             let added = ledger
                 .prepare_cached(
-                    "INSERT INTO outbox (envelope_id, consultation_id, to_id, text, queued_at, kind)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (envelope_id) DO NOTHING",
+                    "INSERT INTO outbox (envelope_id, consultation_id, to_id, text, queued_at, kind, seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (envelope_id) DO NOTHING",
                 )?
                 .execute(params![
                     row.envelope_id.as_str(),
@@ -168,6 +172,7 @@ impl Vault {
                     row.text,
                     row.queued_at.millis(),
                     row.kind.as_str(),
+                    row.seen.and_then(|version| i64::try_from(version).ok()),
                 ])?;
             if added > 0 {
                 if row.kind == OutboxKind::Message {
@@ -438,6 +443,7 @@ fn row(row: &Row<'_>) -> Result<OutboxRow, rusqlite::Error> {
         },
         in_doubt: row.get(12)?,
         edit: row.get(14)?,
+        seen: row.get::<_, Option<i64>>(15)?.and_then(|version| u64::try_from(version).ok()),
     })
 }
 

@@ -13,7 +13,7 @@ use chatehr_contract::{
     ConsultationStatus, EnvelopeId, Message, MessageId, MessageKind, Patient, PersonId, PersonName,
     Physician, Role, Sex, SpecialtyCode, Timestamp, Urgency,
 };
-use chatehr_vault::{CacheChange, NewOutboxRow, OutboxKind, Vault, VaultKey};
+use chatehr_vault::{CacheChange, Doubt, NewOutboxRow, OutboxKind, Vault, VaultKey};
 use serde_json::json;
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -123,6 +123,17 @@ pub(crate) fn outgoing(envelope: &str, consultation: &str) -> NewOutboxRow {
         to_id: PersonId::new("patient-1"),
         text: format!("words of {envelope}"),
         queued_at: at(0),
+        seen: None,
+    }
+}
+
+/// A question whose answer was lost.
+pub(crate) fn doubt(key: &str, consultation: &str) -> Doubt {
+    Doubt {
+        key: e(key),
+        consultation_id: c(consultation),
+        question: r#"{"decline":{"reason":"away"}}"#.to_owned(),
+        entry: entry("consultation.decline"),
     }
 }
 
