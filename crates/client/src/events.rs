@@ -206,6 +206,8 @@ impl EventStream {
             self.wire.lost();
         }
         let retry_in = match &error {
+            // Something answers, and its certificate is not mended from one moment to the next.
+            ClientError::Unreachable(ConnectionFault::NotSecure) => self.backoff.after_permanent(),
             // A server that accepts and hangs up is there, and has its reasons.
             ClientError::Unreachable(_) if !opened => self.backoff.after_unreachable(),
             error if error.is_transient() => self.backoff.after_transient(error.retry_after()),

@@ -158,13 +158,18 @@ pub(crate) fn transport(error: reqwest::Error) -> ClientError {
     ClientError::Unreachable(ConnectionFault::Broken(io_kind(&error)))
 }
 
-/// The innermost operating-system kind in the chain.
+/// The innermost operating-system kind in the chain. What an I/O error holds is no link of the chain by itself: its source
+/// is the source of that.
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut kind = None;
     let mut next = error.source();
     while let Some(error) = next {
-        kind = error.downcast_ref::<io::Error>().map(io::Error::kind).or(kind);
-        next = error.source();
+        let io = error.downcast_ref::<io::Error>();
+        kind = io.map(io::Error::kind).or(kind);
+        next = match io.and_then(io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
     }
     kind
 }

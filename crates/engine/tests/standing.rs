@@ -13,6 +13,7 @@ mod support;
 
 use std::{
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -244,6 +245,105 @@ async fn another_program_behind_the_address_is_named_and_so_is_one_that_answers_
     network.cut_all();
     bench.desk.try_again().await.unwrap();
     bench.until_online().await;
+}
+
+/// Set in the program that trusts a certificate: where it is.
+const TRUSTED: &str = "CHATEHR_TEST_TRUSTED";
+const TRUSTING: &str = "a_server_that_nobody_vouches_for_is_unfit_and_is_asked_ever_less_often";
+
+/// A certificate for this machine that vouches for itself, and its key.
+fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (chain, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (chain, key)
+}
+
+async fn serve_securely(tls: (PathBuf, PathBuf)) -> chatehr_server::Running {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let config =
+        chatehr_server::Config { tls: Some(tls), ..chatehr_server::Config::new(listen, API_KEY, [7; 32]) };
+    chatehr_server::start(config).await.unwrap()
+}
+
+/// In a program that trusts one of two servers.
+async fn trusts_one_server(dir: &Path) {
+    let data = TempDir::new().unwrap();
+    let trusted = serve_securely((dir.join("trusted.pem"), dir.join("trusted.key"))).await;
+    let other = serve_securely(certificate(data.path(), "other")).await;
+    let network = Network::to(trusted.address, 1).await.unwrap();
+    let url = format!("https://{}/v1", network.address());
+    let bench = Bench::signed_in(settings(&url, data.path()), OKAFOR).await;
+    let queue = bench.queue().await.len();
+
+    network.lead_to(other.address);
+    network.cut_all();
+    let state = bench.until("unfit", |state| lapse(state) == Some(Lapse::Unfit)).await;
+    let (since, _, code) = lost(&state);
+    assert_eq!(code, ErrorCode::ServerNotTrusted);
+    network.take();
+    for _ in 0..100 {
+        sleep(Duration::from_millis(150)).await;
+        let state = bench.desk.state().await;
+        assert_eq!((lapse(&state), lost(&state).2), (Some(Lapse::Unfit), code), "it stays what it is");
+        assert_eq!(lost(&state).0, since);
+    }
+    let tried = network.traffic().connections;
+    assert!(tried <= 2, "{tried} times in 15 seconds");
+    assert_eq!(bench.queue().await.len(), queue, "what was loaded stays readable");
+    let first = bench.queue().await.remove(0).id;
+    assert_eq!(bench.desk.accept(&first).await.unwrap_err().code, ErrorCode::NeedsConnection);
+
+    network.lead_to(trusted.address);
+    bench.desk.try_again().await.unwrap();
+    bench.until_online().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_nobody_vouches_for_is_unfit_and_is_asked_ever_less_often() {
+    if !keyring_is_here() {
+        return;
+    }
+    if let Some(dir) = std::env::var_os(TRUSTED) {
+        return trusts_one_server(&PathBuf::from(dir)).await;
+    }
+    // Whom this computer trusts is not a setting of ours, so the program that is to trust one has it in its surroundings.
+    let dir = TempDir::new().unwrap();
+    let (trusted, _) = certificate(dir.path(), "trusted");
+    let mut trusting = std::process::Command::new(std::env::current_exe().unwrap());
+    trusting.args(["--exact", TRUSTING, "--nocapture"]).env(TRUSTED, dir.path());
+    trusting.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+    let ended = tokio::task::spawn_blocking(move || trusting.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(
+        ended.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_nobody_vouches_for_is_said_before_anybody_signs_in() {
+    if !keyring_is_here() {
+        return;
+    }
+    let data = TempDir::new().unwrap();
+    let server = serve_securely(certificate(data.path(), "own")).await;
+    let network = Network::to(server.address, 1).await.unwrap();
+    let url = format!("https://{}/v1", network.address());
+    let bench = Bench::new(settings(&url, data.path()), Desktop::default());
+    bench.desk.start().await;
+    let state = bench.until("unfit", |state| lapse(state) == Some(Lapse::Unfit)).await;
+    assert_eq!(lost(&state).2, ErrorCode::ServerNotTrusted);
+    assert_eq!(bench.desk.sign_in(OKAFOR).await.unwrap_err().code, ErrorCode::ServerNotTrusted);
+    network.take();
+    sleep(Duration::from_secs(8)).await;
+    let tried = network.traffic().connections;
+    assert!((1..=3).contains(&tried), "{tried} times in 8 seconds");
+    assert_eq!(network.traffic().requests, Vec::<String>::new(), "no word of it can be read on the way");
+    assert_eq!(lapse(&bench.desk.state().await), Some(Lapse::Unfit));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -221,11 +221,13 @@ async fn the_servers_wish_for_a_pause_is_honoured() {
 
 #[tokio::test(start_paused = true)]
 async fn what_only_a_person_heals_is_tried_again_seldom() {
-    let mut events = Script::of([Err(ClientError::Forbidden), Ok(vec![])]).stream();
-    let (error, retry_in) = expect_disconnected(&mut events).await;
-    assert_eq!(error, ClientError::Forbidden);
-    assert!(retry_in >= Duration::from_secs(15));
-    expect_connected(&mut events).await;
+    for wrong in [ClientError::Forbidden, ClientError::Unreachable(ConnectionFault::NotSecure)] {
+        let mut events = Script::of([Err(wrong.clone()), Ok(vec![])]).stream();
+        let (error, retry_in) = expect_disconnected(&mut events).await;
+        assert_eq!(error, wrong);
+        assert!(retry_in >= Duration::from_secs(15));
+        expect_connected(&mut events).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

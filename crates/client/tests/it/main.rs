@@ -17,6 +17,7 @@ mod identity;
 mod listening;
 mod network;
 mod rules;
+mod tls;
 mod transport;
 
 use std::time::Duration;
