@@ -6,7 +6,9 @@
 
 use std::{fmt, io, time::Duration};
 
-use chatehr_contract::{ConsultationStatus, ErrorCode, HistoryEntry, InvalidField, PersonId, Timestamp};
+use chatehr_contract::{
+    Consultation, ConsultationStatus, ErrorCode, HistoryEntry, InvalidField, PersonId, Timestamp,
+};
 
 /// Why a request has no good answer.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +110,8 @@ pub struct ConflictState {
     pub updated_at: Option<Timestamp>,
     /// What was done last; only where this person may see the record.
     pub last: Option<HistoryEntry>,
+    /// The whole of it, where the refusal has it.
+    pub record: Option<Consultation>,
 }
 
 /// How a connection failed, without its address.
@@ -229,6 +233,11 @@ impl ClientError {
         }
     }
 
+    /// The whole record that was in the way, where the refusal has it.
+    pub fn record(&self) -> Option<&Consultation> {
+        self.current()?.record.as_ref()
+    }
+
     /// How long to wait before the same is asked again, where that is known.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -286,7 +295,8 @@ mod tests {
 
     fn taken(status: ConsultationStatus, by: Option<&str>) -> ClientError {
         let physician_id = by.map(PersonId::new);
-        let current = ConflictState { status, physician_id, version: 3, updated_at: None, last: None };
+        let current =
+            ConflictState { status, physician_id, version: 3, updated_at: None, last: None, record: None };
         ClientError::Conflict { current: Some(Box::new(current)), message: "SECRET".to_owned() }
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chatehr_contract::{ConsultationStatus, HistoryEntry, InvalidField, PersonId, Timestamp};
+use chatehr_contract::{Consultation, ConsultationStatus, HistoryEntry, InvalidField, PersonId, Timestamp};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -108,6 +108,7 @@ fn current(body: &Value) -> Option<Box<ConflictState>> {
             .get("history")
             .and_then(|history| history.as_array()?.last())
             .and_then(|last| HistoryEntry::deserialize(last).ok()),
+        record: Consultation::deserialize(record).ok(),
     }))
 }
 
@@ -227,6 +228,7 @@ mod tests {
                 to: Some(ConsultationStatus::Assigned),
                 note: None,
             }),
+            record: None,
         };
         for body in [
             json!({"error": "CONFLICT", "message": "m", "current": now}),
@@ -244,6 +246,24 @@ mod tests {
             panic!("no record")
         };
         assert_eq!((current.physician_id, current.version), (None, 0));
+    }
+
+    #[test]
+    fn a_whole_record_in_a_refusal_is_read_whole_and_a_part_of_one_is_none() {
+        let whole = json!({"id": "c", "patientId": "patient-1", "physicianId": "p-2", "specialty": "cardiology",
+                "urgency": "urgent", "description": "x", "status": "assigned", "version": 4, "metadata": {"a": 1},
+                "createdAt": "1970-01-01T00:00:00.000Z", "updatedAt": "1970-01-01T00:00:01.000Z"});
+        for status in [409, 412] {
+            let error = told(status, Asking::Session, &json!({"error": "CONFLICT", "current": whole}));
+            let record = error.record().unwrap();
+            assert_eq!((record.id.as_str(), record.version, record.metadata.len()), ("c", 4, 1));
+            for field in ["patientId", "urgency", "description"] {
+                let mut part = whole.clone();
+                part.as_object_mut().unwrap().remove(field);
+                let error = told(status, Asking::Session, &json!({"error": "CONFLICT", "current": part}));
+                assert_eq!((error.current().unwrap().version, error.record()), (4, None), "{field}");
+            }
+        }
     }
 
     #[test]

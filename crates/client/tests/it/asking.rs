@@ -244,7 +244,7 @@ async fn who_was_first_comes_with_the_conflict() {
     current["version"] = 4.into();
     let current_at = current["updatedAt"].as_str().and_then(|at| at.parse().ok());
     assert!(current_at.is_some());
-    let body = json!({"error": "CONFLICT", "message": "It is not pending any more.", "current": current});
+    let body = json!({"error": "CONFLICT", "message": "It is not pending any more.", "current": &current});
     answer(&server, "PUT", "/v1/consultations/c", ResponseTemplate::new(409).set_body_json(body)).await;
     let error =
         signed_in(&server).update_consultation(&ConsultationId::new("c"), &accept(), "k").await.unwrap_err();
@@ -254,6 +254,7 @@ async fn who_was_first_comes_with_the_conflict() {
         version: 4,
         updated_at: current_at,
         last: None,
+        record: serde_json::from_value(current.clone()).ok(),
     };
     assert_eq!(error.code(), chatehr_contract::ErrorCode::AlreadyTaken);
     let ClientError::Conflict { current, .. } = error else { panic!("{error:?}") };

@@ -111,6 +111,11 @@ impl Desk {
                 to_id: consultation.patient_id,
                 text: note,
                 queued_at: now,
+                // Who finishes what only waits to begin has seen no version of it as it will be then.
+                seen: waiting
+                    .iter()
+                    .all(|row| row.kind == OutboxKind::Message)
+                    .then_some(consultation.version),
             };
             vault.enqueue(&row, &named)?;
             Ok(None)

@@ -2,24 +2,29 @@
 //!
 //! Promises: a decision is written down before it is asked and again when its outcome is known; it is done once, however
 //! often it is asked: a repeat carries the same key, and where the server does not know such keys the record is looked at
-//! instead; what may have happened is called that, and nothing else, until the next contact shows it.
+//! instead; what may have happened is called that, and nothing else, until the next contact shows it (`doubts`); what
+//! is declined or handed off is as the person saw it, or as good as that, or they are told how it is now.
 //! Refuses to ask while there is no connection: responsibility for a patient does not change hands in an outbox.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, SignedIn};
 use chatehr_contract::{
     Action, Consultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline, EnvelopeId,
-    ErrorCode, ErrorReport, Handoff, NewNote, PersonId, access,
+    ErrorCode, ErrorReport, Handoff, NewNote, Person, PersonId, access,
 };
-use chatehr_vault::CacheChange;
+use serde::{Deserialize, Serialize};
 
-use super::{Inner, Open, record};
+use super::{Inner, Open, doubts::Unsure, record, views};
 use crate::report;
 
-/// A decision that needs the server's word.
-#[derive(Clone)]
+/// How often a record may change under a question that is asked as it was seen; one that does more is for the person.
+pub(super) const MOST_VERSIONS: usize = 4;
+
+/// A decision that needs the server's word. Kept in the ledger as JSON while nobody knows what became of it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) enum Decision {
     Accept,
     Acknowledge,
@@ -36,51 +41,9 @@ enum Word {
     Lost,
 }
 
-/// What was asked, and nobody knows what became of it.
-#[derive(Clone)]
-struct Unsure {
-    id: ConsultationId,
-    decision: Decision,
-    entry: NewEntry,
-}
-
-/// All of it.
-#[derive(Default)]
-pub(super) struct Doubts(Mutex<Vec<Unsure>>);
-
-impl Doubts {
-    fn held(&self) -> MutexGuard<'_, Vec<Unsure>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is in doubt about this consultation.
-    pub(super) fn about(&self, id: &ConsultationId) -> Option<Action> {
-        self.held().iter().find(|unsure| unsure.id == *id).and_then(|unsure| unsure.decision.action())
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.held().len()
-    }
-
-    fn forget(&self, id: &ConsultationId) {
-        self.held().retain(|unsure| unsure.id != *id);
-    }
-
-    /// Those of the desk before a lock.
-    pub(super) fn take_over(&self, before: &Self) {
-        let before = std::mem::take(&mut *before.held());
-        self.held().extend(before);
-    }
-
-    fn add(&self, unsure: Unsure) {
-        self.forget(&unsure.id);
-        self.held().push(unsure);
-    }
-}
-
 impl Decision {
     /// The button that asks for it, where there is one of its own.
-    const fn action(&self) -> Option<Action> {
+    pub(super) const fn action(&self) -> Option<Action> {
         match self {
             Self::Accept => Some(Action::Accept),
             Self::Acknowledge => Some(Action::Acknowledge),
@@ -96,7 +59,7 @@ impl Decision {
     }
 
     /// Its word in the audit log.
-    const fn on_record(&self) -> &'static str {
+    pub(super) const fn on_record(&self) -> &'static str {
         match self {
             Self::Accept => "consultation.accept",
             Self::Acknowledge => "alert.acknowledge",
@@ -106,10 +69,20 @@ impl Decision {
         }
     }
 
+    /// Whether an answer to the other would be one to this: what was asked once in other words was asked.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Note(one), Self::Note(other)) => one == other,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
+    /// Asks, where that matters about the version that the person saw; 0 is any.
     async fn ask(
         &self,
         server: &SignedIn,
         id: &ConsultationId,
+        seen: u64,
         key: &str,
     ) -> Result<Consultation, ClientError> {
         match self {
@@ -119,8 +92,8 @@ impl Decision {
                 server.update_consultation(id, &update, key).await
             }
             Self::Acknowledge => server.acknowledge(id, key).await,
-            Self::Decline(decline) => server.decline(id, decline, key).await,
-            Self::HandOff(handoff) => server.hand_off(id, handoff, None, key).await,
+            Self::Decline(decline) => server.decline_seen(id, decline, seen, key).await,
+            Self::HandOff(handoff) => server.hand_off(id, handoff, Some(seen), key).await,
             Self::Note(note) => server.add_note(id, note, key).await,
         }
     }
@@ -145,8 +118,14 @@ impl Decision {
         }
     }
 
+    /// The same of what was asked a while ago, so that more may have been done since: who has finished it has accepted it.
+    pub(super) fn was_done(&self, record: &Consultation, me: &PersonId) -> bool {
+        let finished = record.physician_id.as_ref() == Some(me) && !record.status.is_open();
+        self.is_done(record, me) || (*self == Self::Accept && finished)
+    }
+
     /// The same of a record that this person no longer sees.
-    const fn is_done_where_nothing_is_seen(&self) -> bool {
+    pub(super) const fn is_done_where_nothing_is_seen(&self) -> bool {
         matches!(self, Self::HandOff(_))
     }
 }
@@ -164,22 +143,25 @@ impl Inner {
     ) -> Result<(), ErrorReport> {
         self.may(decision.row(), id).await?;
         let (open, key) = self.ready_to_act()?;
-        let entry = self.record_asking(&open, id, decision.on_record()).await?;
-        match self.word(&open, id, &decision, &key).await {
+        if open.doubts.has(id, &decision) {
+            self.outbox.notify_one();
+            return Err(ErrorReport::new(ErrorCode::MayHaveHappened));
+        }
+        let (entry, seen) = self.begin_asking(&open, id, &decision, &key).await?;
+        match self.word(&open, id, &decision, seen.as_ref(), &key).await {
             Word::Given(record) => {
-                open.doubts.forget(id);
-                self.note(&open, entry).await;
+                self.end_asking(&open, &key, entry).await;
                 self.take_word(&open, *record).await
             }
             Word::Refused(error) => {
-                self.note(&open, record::refused(entry, &error)).await;
+                self.end_asking(&open, &key, record::refused(entry, &error)).await;
                 self.be_refused(&open, id, &error).await
             }
             Word::Lost => {
                 let code = ErrorCode::MayHaveHappened;
                 let reason = Some(code.as_str().to_owned());
                 self.note(&open, NewEntry { outcome: Outcome::Failed, reason, ..entry.clone() }).await;
-                open.doubts.add(Unsure { id: id.clone(), decision, entry });
+                open.doubts.add(Unsure { key, id: id.clone(), decision, entry });
                 self.outbox.notify_one();
                 self.tell_consultations(vec![id.clone()]);
                 Err(ErrorReport::new(code))
@@ -188,10 +170,17 @@ impl Inner {
     }
 
     /// Asks, and once more where the answer was lost.
-    async fn word(&self, open: &Open, id: &ConsultationId, decision: &Decision, key: &EnvelopeId) -> Word {
+    async fn word(
+        &self,
+        open: &Open,
+        id: &ConsultationId,
+        decision: &Decision,
+        seen: Option<&Consultation>,
+        key: &EnvelopeId,
+    ) -> Word {
         let me = &open.person.id;
         let is_done = |record: &Consultation| decision.is_done(record, me);
-        let error = match decision.ask(&open.server, id, key.as_str()).await {
+        let error = match ask_as_seen(open, id, decision, seen, key).await {
             Ok(record) => return Word::Given(Box::new(record)),
             Err(error) => error,
         };
@@ -210,7 +199,7 @@ impl Inner {
                 Err(_) => Word::Lost,
             };
         }
-        match decision.ask(&open.server, id, key.as_str()).await {
+        match ask_as_seen(open, id, decision, seen, key).await {
             Ok(record) => Word::Given(Box::new(record)),
             // What is wrong now says nothing of what was done then.
             Err(again) if again.may_have_acted() || !again.concerns_this_request() => Word::Lost,
@@ -238,11 +227,19 @@ impl Inner {
         if holder.is_some_and(|holder| *holder != open.person.id) {
             return None;
         }
-        open.server.consultation(id).await.ok().filter(is_done)
+        let now = match error.record().filter(|record| record.id == *id) {
+            Some(record) => Some(record.clone()),
+            None => open.server.consultation(id).await.ok(),
+        };
+        now.filter(is_done)
     }
 
     /// Takes the server's answer in.
-    async fn take_word(self: &Arc<Self>, open: &Arc<Open>, record: Consultation) -> Result<(), ErrorReport> {
+    pub(super) async fn take_word(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        record: Consultation,
+    ) -> Result<(), ErrorReport> {
         let (inner, open) = (self.clone(), open.clone());
         // The action is done; what follows from it must not be lost when the window stops waiting, nor turn a success
         // into an error.
@@ -254,7 +251,7 @@ impl Inner {
         tokio::spawn(taken).await.map_err(|error| report::internal(&error))
     }
 
-    /// Says who or what was in the way, and finds out what stands there instead.
+    /// Says who or what was in the way, with what stands there instead in the files by then.
     async fn be_refused(
         self: &Arc<Self>,
         open: &Arc<Open>,
@@ -269,86 +266,8 @@ impl Inner {
             return Err(ErrorReport::new(ErrorCode::SignedOut));
         }
         let told = self.in_words(open, error).await;
-        self.look_at_present_state(open, id, error);
+        self.take_present_state(open, id, error).await;
         Err(told)
-    }
-
-    /// Fetches a record that was refused for how it stands. Apart: who has it is known already, and the person is
-    /// waiting to be told.
-    pub(super) fn look_at_present_state(
-        self: &Arc<Self>,
-        open: &Arc<Open>,
-        id: &ConsultationId,
-        error: &ClientError,
-    ) {
-        let stands_otherwise = matches!(
-            error,
-            ClientError::Conflict { .. }
-                | ClientError::PreconditionFailed { .. }
-                | ClientError::NotFound
-                | ClientError::Forbidden
-        );
-        if stands_otherwise {
-            let (inner, open, id) = (self.clone(), open.clone(), id.clone());
-            tokio::spawn(async move {
-                if let Err(error) = inner.refresh_consultation(&open, &id, true).await {
-                    tracing::warn!(%error, "The present state is fetched later.");
-                }
-            });
-        }
-    }
-
-    /// Finds out what became of that whose answer was lost. What cannot be found out now is found out at the next contact.
-    pub(super) async fn clear_doubts(self: &Arc<Self>, open: &Arc<Open>) {
-        let doubts = open.doubts.held().clone();
-        for Unsure { id, decision, entry } in doubts {
-            let record = match open.server.consultation(&id).await {
-                Ok(record) => Some(record),
-                Err(ClientError::NotFound | ClientError::Forbidden) => None,
-                Err(_) => return,
-            };
-            let done = record.as_ref().map_or_else(
-                || decision.is_done_where_nothing_is_seen(),
-                |record| decision.is_done(record, &open.person.id),
-            );
-            let at = self.now();
-            let entry = if done {
-                NewEntry { at, ..entry }
-            } else {
-                NewEntry { at, outcome: Outcome::Failed, reason: Some("not done".to_owned()), ..entry }
-            };
-            self.note(open, entry).await;
-            open.doubts.forget(&id);
-            match record {
-                // Behind a locked screen; it is fetched with everything else afterwards.
-                _ if self.still_open(open).is_err() => {}
-                Some(record) => drop(self.take_word(open, record).await),
-                None => {
-                    self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
-                    self.alert_gone(&id);
-                    self.tell_consultations(vec![id]);
-                }
-            }
-        }
-    }
-
-    /// Writes down that the server is about to be asked, and returns the entry for what becomes of it.
-    async fn record_asking(
-        &self,
-        open: &Open,
-        id: &ConsultationId,
-        action: &'static str,
-    ) -> Result<NewEntry, ErrorReport> {
-        let (asked, asking) = (id.clone(), open.entry(action, self.now()));
-        let entry = open.vault(move |vault| {
-            let entry = match vault.consultation(&asked)? {
-                Some(consultation) => record::of(asking, &consultation),
-                None => NewEntry { objects: vec![asked.to_string()], ..asking },
-            };
-            vault.record(&[NewEntry { action: format!("{action}.ask"), ..entry.clone() }])?;
-            Ok(entry)
-        });
-        entry.await
     }
 
     /// The open desk and a key for one action, if the server can be asked.
@@ -360,4 +279,44 @@ impl Inner {
         let key = self.surroundings.new_id().map_err(|error| report::internal(&error))?;
         Ok((open, key))
     }
+}
+
+/// Asks about the record as the person saw it, and again as it is now where nothing has changed of what they decided on.
+async fn ask_as_seen(
+    open: &Open,
+    id: &ConsultationId,
+    decision: &Decision,
+    seen: Option<&Consultation>,
+    key: &EnvelopeId,
+) -> Result<Consultation, ClientError> {
+    let mut version = seen.map_or(0, |seen| seen.version);
+    for _ in 1..MOST_VERSIONS {
+        let error = match decision.ask(&open.server, id, version, key.as_str()).await {
+            Err(error) => error,
+            done => return done,
+        };
+        let now = decision.action().and_then(|action| still_offered(&error, &open.person, action));
+        let as_seen = |now: &&Consultation| {
+            seen.is_some_and(|seen| (&seen.status, &seen.physician_id) == (&now.status, &now.physician_id))
+        };
+        match now.filter(as_seen) {
+            Some(now) => version = now.version,
+            None => return Err(error),
+        }
+    }
+    decision.ask(&open.server, id, version, key.as_str()).await
+}
+
+/// The record as it is now, where another version than that which was seen is all that stands in the way of an action that
+/// this person is offered all the same: a note was left, or the next one is asked.
+pub(super) fn still_offered<'a>(
+    error: &'a ClientError,
+    person: &Person,
+    action: Action,
+) -> Option<&'a Consultation> {
+    if !matches!(error, ClientError::PreconditionFailed { .. }) {
+        return None;
+    }
+    let now = error.record()?;
+    views::actions(&mut now.clone(), person, &[]).0.contains(&action).then_some(now)
 }

@@ -1,7 +1,15 @@
 //! Says who was first: what stands in the way of a decision, who did it and when.
+//!
+//! Promises: when that is said, the files say the same of the record as the refusal does, so that what the window shows
+//! beside it, and what it offers, is how it stands now.
+
+use std::sync::Arc;
 
 use chatehr_client::{ClientError, ConflictState};
-use chatehr_contract::{ConsultationStatus, ErrorCode, ErrorReport, PersonId, Timestamp};
+use chatehr_contract::{
+    Consultation, ConsultationId, ConsultationStatus, ErrorCode, ErrorReport, PersonId, Timestamp,
+    access::{Access, Action},
+};
 
 use super::{Inner, Open};
 use crate::report;
@@ -28,6 +36,69 @@ impl Inner {
         let theirs = current.physician_id.as_ref().is_some_and(|holder| *holder != open.person.id);
         let code = if current.is_taken() && theirs { ErrorCode::AlreadyTaken } else { ErrorCode::Conflict };
         ErrorReport::new(code).with_detail(detail)
+    }
+
+    /// Takes in how a record stands that was refused for that: what the refusal says of it at once. What it does not say is
+    /// fetched, apart, because the person is waiting to be told.
+    pub(super) async fn take_present_state(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        id: &ConsultationId,
+        error: &ClientError,
+    ) {
+        let stands_otherwise = matches!(
+            error,
+            ClientError::Conflict { .. }
+                | ClientError::PreconditionFailed { .. }
+                | ClientError::NotFound
+                | ClientError::Forbidden
+        );
+        // Behind a locked screen; it is fetched with everything else afterwards.
+        if !stands_otherwise || self.still_open(open).is_err() {
+            return;
+        }
+        if let Some(record) = error.record().filter(|record| record.id == *id) {
+            if self.show_consultation(open, record.clone()).await {
+                let (inner, open, id) = (self.clone(), open.clone(), id.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = inner.refresh_conversation(&open, &id).await {
+                        tracing::warn!(%error, "The conversation is fetched later.");
+                    }
+                    inner.tell_consultations(vec![id]);
+                });
+            }
+            return;
+        }
+        if let Some(current) = error.current()
+            && self.take_part(open, id, current).await
+        {
+            return;
+        }
+        let (inner, open, id) = (self.clone(), open.clone(), id.clone());
+        tokio::spawn(async move {
+            if let Err(error) = inner.refresh_consultation(&open, &id, true).await {
+                tracing::warn!(%error, "The present state is fetched later.");
+            }
+        });
+    }
+
+    /// Takes in the little that is told of a record to whom does not see it, and says whether that was all there is to
+    /// know.
+    async fn take_part(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        id: &ConsultationId,
+        current: &ConflictState,
+    ) -> bool {
+        let asked = id.clone();
+        let held = open.vault(move |vault| vault.consultation(&asked)).await.ok().flatten();
+        let Some(now) = held.and_then(|held| as_told(held, current)) else { return false };
+        if open.access(Action::ConsultationRead, &now) == Access::Granted {
+            self.show_consultation(open, now).await;
+            return false;
+        }
+        self.is_gone(open, id).await;
+        true
     }
 
     /// Whose it is by now.
@@ -58,6 +129,21 @@ impl Inner {
             |at: Timestamp| at.plus_seconds(i64::from(clock.ahead_of_utc(at))).millis().div_euclid(60_000);
         when(minutes(at), minutes(clock.now()))
     }
+}
+
+/// A record with what a refusal tells of it, unless that is older.
+fn as_told(held: Consultation, told: &ConflictState) -> Option<Consultation> {
+    if (told.version, told.updated_at) < (held.version, Some(held.updated_at)) {
+        return None;
+    }
+    let pending = told.status == ConsultationStatus::Pending;
+    Some(Consultation {
+        status: told.status.clone(),
+        physician_id: told.physician_id.clone().or_else(|| held.physician_id.filter(|_| !pending)),
+        version: told.version,
+        updated_at: told.updated_at.unwrap_or(held.updated_at),
+        ..held
+    })
 }
 
 fn deed(current: &ConflictState, action: Option<&str>) -> &'static str {
@@ -105,8 +191,14 @@ mod tests {
 
     #[test]
     fn every_state_that_can_stand_in_the_way_has_its_deed() {
-        let current =
-            |status| ConflictState { status, physician_id: None, version: 0, updated_at: None, last: None };
+        let current = |status| ConflictState {
+            status,
+            physician_id: None,
+            version: 0,
+            updated_at: None,
+            last: None,
+            record: None,
+        };
         let told = |status: &str, action| deed(&current(ConsultationStatus::from(status)), action);
         assert_eq!(told("assigned", Some("status")), "accepted this");
         assert_eq!(told("assigned", Some("handed_off")), "handed this over");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use chatehr_client::{ClientError, EventStream, StreamItem};
+use chatehr_client::{ClientError, ConnectionFault, EventStream, StreamItem};
 use chatehr_contract::{
     ChangeNotice, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope, LoadingPart,
     PersonId, ServerEvent, Timestamp,
@@ -257,33 +257,40 @@ impl Inner {
     }
 
     /// It is not (any longer) in this person's view.
-    async fn is_gone(self: &Arc<Self>, open: &Open, id: &ConsultationId) {
+    pub(super) async fn is_gone(self: &Arc<Self>, open: &Open, id: &ConsultationId) {
         self.store(open, vec![CacheChange::ConsultationGone(id.clone())]).await;
         self.alert_gone(id);
         self.tell_consultations(vec![id.clone()]);
     }
 
-    /// Stores a consultation as the server has just told it, alerts if need be, and tells the window.
+    /// Takes in a consultation as the server has just told it, and its conversation if it is this person's.
     pub(super) async fn take_consultation(
         self: &Arc<Self>,
         open: &Open,
         consultation: Consultation,
     ) -> Result<(), ClientError> {
         let id = consultation.id.clone();
+        // Shown first, so that Accept answers at once; its messages follow.
+        if self.show_consultation(open, consultation).await {
+            self.refresh_conversation(open, &id).await?;
+            self.tell_consultations(vec![id]);
+        }
+        Ok(())
+    }
+
+    /// Stores a consultation as the server has just told it, alerts if need be, and tells the window. Whether its
+    /// conversation belongs into this person's files.
+    pub(super) async fn show_consultation(self: &Arc<Self>, open: &Open, consultation: Consultation) -> bool {
+        let id = consultation.id.clone();
         if self.is_behind_glass(open, &consultation) {
             self.is_gone(open, &id).await;
-            return Ok(());
+            return false;
         }
         let mine = open.reads_conversation_of(&consultation);
         self.store(open, vec![CacheChange::Consultation(consultation.clone())]).await;
         self.alert_if_need_be(open, std::slice::from_ref(&consultation)).await;
-        if mine {
-            // Shown first, so that Accept answers at once; its messages follow.
-            self.tell_consultations(vec![id.clone()]);
-            self.refresh_conversation(open, &id).await?;
-        }
         self.tell_consultations(vec![id]);
-        Ok(())
+        mine
     }
 
     /// Where the stream goes on from an earlier session, nothing brings what has waited since: it is asked for again
@@ -456,7 +463,12 @@ impl Inner {
 /// a person looks at the countdown, and one workstation is no stampede; the stream's own reconnection, which a whole
 /// clinic does at once, has it.
 fn backoff(failures: u32, error: &ClientError) -> Duration {
-    let longest = if matches!(error, ClientError::Unreachable(_)) { NEAR } else { LONGEST_WAIT };
+    let longest = match error {
+        // Something answers, and a certificate is not renewed from one moment to the next.
+        ClientError::Unreachable(ConnectionFault::NotSecure) => LONGEST_WAIT,
+        ClientError::Unreachable(_) => NEAR,
+        _ => LONGEST_WAIT,
+    };
     let asked = match error {
         ClientError::RateLimited { retry_after } | ClientError::ServerFault { retry_after, .. } => {
             *retry_after
@@ -469,8 +481,6 @@ fn backoff(failures: u32, error: &ClientError) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use chatehr_client::ConnectionFault;
-
     use super::*;
 
     fn waits(error: &ClientError) -> Vec<u64> {
@@ -482,6 +492,8 @@ mod tests {
         assert_eq!(waits(&ClientError::Timeout), [1, 2, 4, 8, 16, 30, 30, 30]);
         let nowhere = ClientError::Unreachable(ConnectionFault::NotMade(None));
         assert_eq!(waits(&nowhere), [1, 2, 4, 4, 4, 4, 4, 4]);
+        let nobody_vouches = ClientError::Unreachable(ConnectionFault::NotSecure);
+        assert_eq!(waits(&nobody_vouches), [1, 2, 4, 8, 16, 30, 30, 30]);
     }
 
     #[test]

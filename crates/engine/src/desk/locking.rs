@@ -21,7 +21,6 @@ use tokio::time;
 
 use super::{
     Desk, Inner, Open, Workstation,
-    asking::Doubts,
     kept_lock::{KeptLock, PinError, Tried},
     opening::{Opening, digest},
     provider_session::is_at_provider,
@@ -396,20 +395,10 @@ impl Inner {
         session: Session,
         how: &'static str,
     ) {
-        // What is not known yet is not known to the next desk either.
-        let before = self.presence().parting.clone();
         self.leave_lock().await;
-        let doubts = Doubts::default();
-        if let Some(before) = before {
-            doubts.take_over(&before.doubts);
-        }
         let untold = self.presence().locked.take().map(|locked| locked.untold).unwrap_or_default();
         let opening = Opening { action: "session.unlock", reason: Some(how), remember: how != "pin", untold };
         self.open_person_as(workstation, session, opening, None).await;
-        if let Ok(open) = self.open() {
-            open.doubts.take_over(&doubts);
-            self.outbox.notify_one();
-        }
         self.attend(|watch, _| watch.unveil());
     }
 

@@ -2,8 +2,8 @@
 //!
 //! `opening` gets from nothing to an open desk, `loading` fetches what there is, `keeping` keeps it in step with the server
 //! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
-//! outbox, `acting` does what a person decides, `asking` asks for the server's word where that needs it and `conflict` says who
-//! was first, `writing` takes words and lets them be changed, `views` reads what the window shows, `record` writes down who did what,
+//! outbox, `acting` does what a person decides, `asking` asks for the server's word where that needs it, `doubts` keeps what nobody
+//! knows the answer to and `conflict` says who was first, `writing` takes words and lets them be changed, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
 //! `standing` says how things stand with the server, `clocks` how its clock and this one do, `figures` how the connection
 //! has been, `supporting` what is handed to who helps.
@@ -18,6 +18,7 @@ mod asking;
 mod clocks;
 mod conflict;
 mod conversation;
+mod doubts;
 mod figures;
 mod following;
 mod glass;
@@ -163,7 +164,7 @@ struct Open {
     author: record::Author,
     looks: record::Looks,
     policy: Mutex<Policy>,
-    doubts: asking::Doubts,
+    doubts: doubts::Doubts,
     /// For opening the files anew.
     session: Session,
     /// Where damage is told.

@@ -24,6 +24,7 @@ use tokio::{task::JoinHandle, time};
 
 use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
+    doubts::Doubts,
     kept_lock::{KeptLock, Verdict},
     provider_session::is_at_provider,
     record::{Author, Looks},
@@ -165,6 +166,7 @@ struct Files {
     key: KeyAtHand,
     first: bool,
     kept: KeptLock,
+    doubts: Doubts,
 }
 
 /// What is written down of an opening, and whether the keyring is to know the session.
@@ -301,7 +303,7 @@ impl Inner {
         let person = person_of(&session);
         tracing::info!(person = %person.id, "The desk is open.");
         let server = self.server_of(&workstation.client_of_its_own(), &session);
-        let Files { vault, key, first, kept } = files;
+        let Files { vault, key, first, kept, doubts } = files;
         let limits = Limits::of(&Policy::default(), self.is_shared());
         self.begin_presence(&session, kept.spent(self.now()), limits);
         self.presence().pin_set = kept.has_pin();
@@ -315,7 +317,7 @@ impl Inner {
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::default(),
-            doubts: super::asking::Doubts::default(),
+            doubts,
             session,
             inner,
         });
@@ -394,6 +396,7 @@ impl Inner {
             entries.extend(opening.untold);
             entries.push(entry);
             vault.recover().and_then(|()| vault.record(&entries)).map_err(|error| report::vault(&error))?;
+            let doubts = Doubts::kept(vault.doubts().map_err(|error| report::vault(&error))?);
             kept.opened(&session, now, limits);
             if known && let Err(error) = kept.write(&keyring, &lock_entry) {
                 // At worst the next start asks who it is.
@@ -403,7 +406,7 @@ impl Inner {
             if let Some(text) = remembered.filter(|_| in_keyring) {
                 keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
             }
-            Ok(Files { vault, key, first, kept })
+            Ok(Files { vault, key, first, kept, doubts })
         });
         opened.await.map_err(|error| report::internal(&error))?
     }

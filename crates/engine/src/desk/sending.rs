@@ -19,7 +19,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::Map;
 use tokio::time;
 
-use super::{Inner, Open, acting, writing};
+use super::{
+    Inner, Open, acting,
+    asking::{MOST_VERSIONS, still_offered},
+    views, writing,
+};
 
 /// Without anything else to wake it, the outbox looks for what is due this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -255,13 +259,16 @@ impl Inner {
         };
         match open.server.send_message(&message, row.envelope_id.as_str()).await {
             Ok(message) => self.keep_message(open, &row, message).await,
-            Err(error) => self.after(open, &row, &error).await,
+            Err(error) => {
+                self.take_present_state(open, &row.consultation_id, &error).await;
+                self.after(open, &row, &error).await
+            }
         }
     }
 
     async fn send_step(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow) -> Outcome {
         let (id, update) = (&row.consultation_id, acting::update(row.kind, &row.text));
-        let error = match open.server.update_consultation(id, &update, row.envelope_id.as_str()).await {
+        let error = match step_as_seen(open, &row, &update).await {
             Ok(record) => return self.keep_record(open, &row, record).await,
             Err(error) => error,
         };
@@ -270,7 +277,7 @@ impl Inner {
         match self.done_before(open, id, &error, is_done).await {
             Some(record) => self.keep_record(open, &row, record).await,
             None => {
-                self.look_at_present_state(open, id, &error);
+                self.take_present_state(open, id, &error).await;
                 self.after(open, &row, &error).await
             }
         }
@@ -401,6 +408,29 @@ impl Inner {
             _ => self.much_later(doubt),
         }
     }
+}
+
+/// Asks for a step of the record as the person saw it, and again as it is now where they are offered it all the same. It
+/// is offered in one status and in one person's hands alone, so both are as they were.
+async fn step_as_seen(
+    open: &Open,
+    row: &OutboxRow,
+    update: &ConsultationUpdate,
+) -> Result<Consultation, ClientError> {
+    let (server, id, key) = (&open.server, &row.consultation_id, row.envelope_id.as_str());
+    let mut version = row.seen.unwrap_or_default();
+    for _ in 1..MOST_VERSIONS {
+        let error = match server.update_consultation_seen(id, update, version, key).await {
+            Err(error) => error,
+            done => return done,
+        };
+        let now = views::step_of(row.kind).and_then(|step| still_offered(&error, &open.person, step));
+        match now {
+            Some(now) => version = now.version,
+            None => return Err(error),
+        }
+    }
+    server.update_consultation_seen(id, update, version, key).await
 }
 
 /// Whether a record stands where this update would put it, in this person's hands.

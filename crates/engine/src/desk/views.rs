@@ -214,7 +214,7 @@ fn take_as_done(consultation: &mut Consultation, waiting: &[OutboxRow]) -> Vec<A
     steps
 }
 
-const fn step_of(kind: OutboxKind) -> Option<Action> {
+pub(super) const fn step_of(kind: OutboxKind) -> Option<Action> {
     match kind {
         OutboxKind::Message => None,
         OutboxKind::Start => Some(Action::Start),

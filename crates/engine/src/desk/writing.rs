@@ -44,6 +44,7 @@ impl Desk {
             to_id: named.patient_id.clone(),
             text: request.text.clone(),
             queued_at: self.inner.now(),
+            seen: None,
         };
         let entry = record::of(open.entry(acting::on_record(row.kind), row.queued_at), &named);
         let entry = NewEntry { objects: vec![named.id.to_string(), row.envelope_id.to_string()], ..entry };

@@ -119,6 +119,20 @@ async fn work(url: &str, data: &Path) {
             }
             "start" => bench.desk.start_work(&id).await,
             "complete" => bench.desk.complete(&CompleteConsultation { id, note: Some(text) }).await,
+            "accept" => bench.desk.accept(&id).await,
+            "in-doubt" => {
+                bench.until_ready().await;
+                let unsure = bench.desk.consultation(&id).await.unwrap().unsure;
+                unsure.map(drop).ok_or_else(|| ErrorReport::new(ErrorCode::NotWaiting))
+            }
+            "find-out" => {
+                let began = Instant::now();
+                while bench.desk.consultation(&id).await.unwrap().unsure.is_some() {
+                    assert!(began.elapsed() < Duration::from_secs(30), "it is not found out");
+                    sleep(Duration::from_millis(20)).await;
+                }
+                Ok(())
+            }
             "settle" => {
                 bench.until("nothing waits", |state| state.outbox_waiting + state.outbox_stuck == 0).await;
                 Ok(())
@@ -243,6 +257,7 @@ async fn a_program_that_is_killed_at_any_step_leaves_each_effect_to_happen_once(
     let mut station = Station::open().await;
     messages(&mut station).await;
     steps(&mut station).await;
+    decisions(&mut station).await;
     any_moment(&mut station).await;
     println!("killed {} times", station.kills);
 }
@@ -307,6 +322,31 @@ async fn steps(station: &mut Station) {
         assert_eq!(record.version, before + 2, "{step}: {:?}", record.history);
         assert_eq!(record.status, ConsultationStatus::Completed, "{step}");
         assert_eq!(record.notes().count(), 1, "{step}");
+    }
+}
+
+/// What was asked when the program died may have happened, by the next one's word, until that finds out.
+async fn decisions(station: &mut Station) {
+    const ACCEPT: &str = "PUT /v1/consultations/";
+    for (step, fault, done) in [
+        ("asked", Fault::in_request(100, What::Silence), false),
+        ("there", Fault::in_answer(0, What::Silence), true),
+    ] {
+        station.id = station.clinic.request(Urgency::Routine, "a cough").await.id;
+        let mut life = station.life();
+        station.network.take();
+        station.network.plan(ACCEPT, fault);
+        life.tell(&format!("accept {}", station.id));
+        station.until_broken().await;
+        station.network.set_link(Link::Refusing);
+        station.kill(life);
+        let mut life = Life::begin(&url(station.network.address()), station.data.path());
+        life.does(&format!("in-doubt {}", station.id));
+        station.network.heal();
+        life.does(&format!("find-out {}", station.id));
+        station.kill(life);
+        let record = station.okafor.consultation(&station.id).await.unwrap();
+        assert_eq!(record.status == ConsultationStatus::Assigned, done, "{step}");
     }
 }
 

@@ -98,6 +98,14 @@ async fn what_may_have_happened_is_called_that_until_the_next_contact_shows_it()
             }
             let told = decide(&world, decision, &id).await.unwrap_err();
             assert_eq!(told.code, ErrorCode::MayHaveHappened, "{why}");
+            let puts = world.network.traffic().requests.len();
+            let again = decide(&world, decision, &id).await.unwrap_err();
+            assert!(
+                matches!(again.code, ErrorCode::MayHaveHappened | ErrorCode::NeedsConnection),
+                "{again:?}"
+            );
+            let asked = world.network.traffic().requests.into_iter().skip(puts);
+            assert_eq!(asked.filter(|line| line.starts_with(request(decision))).count(), 0, "{why}");
             let view = world.bench.desk.consultation(&id).await;
             if let Ok(view) = view {
                 assert!(view.unsure.is_some(), "{why}: it says that it does not know");
@@ -186,6 +194,91 @@ async fn what_may_have_happened_is_still_called_that_after_a_lock_and_is_found_o
     let entries = vault.search_audit(&accepted, None, 100).unwrap();
     let done = entries.iter().filter(|entry| entry.said.outcome == chatehr_audit::Outcome::Success);
     assert_eq!(done.count(), 2, "what became of each is on record");
+}
+
+/// What the log has of the decisions to accept, in its order: asked, done, failed.
+fn on_record(vault: &chatehr_vault::Vault, id: &ConsultationId) -> Vec<(String, chatehr_audit::Outcome)> {
+    let told = vault.search_audit(&chatehr_audit::Criteria::default(), None, 200).unwrap();
+    let about = |entry: &&chatehr_audit::Entry| {
+        entry.said.action.starts_with("consultation.accept") && entry.said.objects.contains(&id.to_string())
+    };
+    let said = |entry: &chatehr_audit::Entry| (entry.said.action.clone(), entry.said.outcome);
+    told.iter().rev().filter(about).map(said).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_happened_is_still_called_that_when_the_program_has_ended_meanwhile() {
+    use chatehr_audit::Outcome::{Failed, Success};
+    if !keyring_is_here() {
+        return;
+    }
+    let mut world = World::open().await;
+    // The program ends after the answer was lost, and while it is still waited for.
+    for waited_for in [false, true] {
+        for done in [true, false] {
+            let why = format!("waited for: {waited_for}, done: {done}");
+            let (id, before) = ready(&world, "accept").await;
+            let lost = if waited_for { What::Silence } else { What::Cut };
+            let fault = if done { Fault::in_answer(0, lost) } else { Fault::in_request(100, lost) };
+            world.network.take();
+            world.network.plan(request("accept"), fault);
+            world.network.plan(request("accept"), Fault::in_request(0, What::Cut));
+            for _ in 0..100 {
+                world.network.plan("GET /v1/consultations/", Fault::in_request(0, What::Cut));
+            }
+            if waited_for {
+                let (desk, asked) = (world.bench.desk.clone(), id.clone());
+                let asking = tokio::spawn(async move { desk.accept(&asked).await });
+                while world.network.traffic().faults == 0 || done != (times(&world, &id, before).await == 1) {
+                    sleep(Duration::from_millis(10)).await;
+                }
+                asking.abort();
+                assert!(asking.await.unwrap_err().is_cancelled(), "{why}");
+            } else {
+                let told = decide(&world, "accept", &id).await.unwrap_err();
+                assert_eq!(told.code, ErrorCode::MayHaveHappened, "{why}");
+            }
+            world.bench.desk.close().await;
+            world.network.set_link(Link::Refusing);
+
+            world.bench = Bench::eager(world.settings.clone(), &world.clock);
+            let desk = world.bench.desk.clone();
+            desk.start().await;
+            world.bench.until_ready().await;
+            world.bench.until_offline().await;
+            assert_eq!(desk.consultation(&id).await.unwrap().unsure, Some(Action::Accept), "{why}");
+            world.network.heal();
+            world.bench.until_online().await;
+            let began = Instant::now();
+            while desk.consultation(&id).await.unwrap().unsure.is_some() {
+                assert!(began.elapsed() < Duration::from_secs(20), "{why}: never found out");
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert_eq!(desk.consultation(&id).await.unwrap().mine, done, "{why}");
+            assert_eq!(times(&world, &id, before).await, u64::from(done), "{why}");
+
+            // At the next start nothing is in doubt any more, and nothing is written down again.
+            desk.close().await;
+            world.bench = Bench::eager(world.settings.clone(), &world.clock);
+            world.bench.desk.start().await;
+            world.bench.until_ready().await;
+            world.bench.until_online().await;
+            sleep(Duration::from_millis(300)).await;
+            assert_eq!(world.bench.desk.consultation(&id).await.unwrap().unsure, None, "{why}");
+            world.bench.desk.close().await;
+            let known = ("consultation.accept".to_owned(), if done { Success } else { Failed });
+            let mut expected = vec![("consultation.accept.ask".to_owned(), Success)];
+            expected.extend((!waited_for).then(|| ("consultation.accept".to_owned(), Failed)));
+            expected.push(known);
+            let vault = files_of(&world.settings).await;
+            assert_eq!(on_record(&vault, &id), expected, "{why}");
+            drop(vault);
+            world.bench = Bench::eager(world.settings.clone(), &world.clock);
+            world.bench.desk.start().await;
+            world.bench.until_ready().await;
+            world.bench.until_online().await;
+        }
+    }
 }
 
 /// The token of whoever is signed in at this workstation.

@@ -15,6 +15,7 @@ mod keyless;
 mod killed;
 mod lost;
 mod model;
+mod refused;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep};
 
 use super::{STEP, support::*, world::World};
 
-fn noted(id: &ConsultationId, note: &str) -> CompleteConsultation {
+pub(crate) fn noted(id: &ConsultationId, note: &str) -> CompleteConsultation {
     CompleteConsultation { id: id.clone(), note: Some(note.to_owned()) }
 }
 
 impl World {
-    async fn view(&self, id: &ConsultationId) -> ConsultationView {
+    pub(crate) async fn view(&self, id: &ConsultationId) -> ConsultationView {
         self.bench.desk.consultation(id).await.unwrap()
     }
 
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    async fn away(&self) {
+    pub(crate) async fn away(&self) {
         self.network.set_link(Link::Refusing);
         self.bench.until_offline().await;
     }
@@ -158,7 +158,7 @@ async fn a_step_that_finishing_waits_for_is_not_taken_back_before_it() {
 }
 
 /// "… at 09:42".
-fn ends_with_a_time(words: &str) -> bool {
+pub(crate) fn ends_with_a_time(words: &str) -> bool {
     let clock: Vec<char> = words.chars().rev().take(9).collect::<Vec<_>>().into_iter().rev().collect();
     let clock: String = clock.into_iter().collect();
     clock.starts_with(" at ")
