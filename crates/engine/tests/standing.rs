@@ -248,7 +248,9 @@ async fn another_program_behind_the_address_is_named_and_so_is_one_that_answers_
 }
 
 /// Set in the program that trusts a certificate: where it is.
+#[cfg(target_os = "linux")]
 const TRUSTED: &str = "CHATEHR_TEST_TRUSTED";
+#[cfg(target_os = "linux")]
 const TRUSTING: &str = "a_server_that_nobody_vouches_for_is_unfit_and_is_asked_ever_less_often";
 
 /// A certificate for this machine that vouches for itself, and its key.
@@ -268,6 +270,7 @@ async fn serve_securely(tls: (PathBuf, PathBuf)) -> chatehr_server::Running {
 }
 
 /// In a program that trusts one of two servers.
+#[cfg(target_os = "linux")]
 async fn trusts_one_server(dir: &Path) {
     let data = TempDir::new().unwrap();
     let trusted = serve_securely((dir.join("trusted.pem"), dir.join("trusted.key"))).await;

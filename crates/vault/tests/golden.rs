@@ -17,7 +17,7 @@ use chatehr_vault::{
     slots::{self, Passphrase, RecoveryCode, Secret, SlotKind},
 };
 use common::{
-    appointment, at, c, doubt, e, entry, golden_file, key, message, mine, outgoing, patient, physician,
+    appointment, at, c, doubt, entry, golden_file, key, message, mine, outgoing, patient, physician,
 };
 
 /// Copies the files of a released format to where they may be changed.

@@ -17,6 +17,8 @@ mod identity;
 mod listening;
 mod network;
 mod rules;
+// Where the computer's own authorities can be named for one program.
+#[cfg(target_os = "linux")]
 mod tls;
 mod transport;
 

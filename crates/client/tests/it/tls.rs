@@ -83,7 +83,6 @@ async fn look_at_servers(dir: &Path) {
 }
 
 /// Which authorities are trusted is the computer's matter, so the program that is to trust one has it in its surroundings.
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_believed_by_who_vouches_for_it_by_its_name_and_by_the_day() {
     if let Some(dir) = std::env::var_os(CERTIFICATES) {

@@ -148,20 +148,25 @@ impl Inner {
             return Err(ErrorReport::new(ErrorCode::MayHaveHappened));
         }
         let (entry, seen) = self.begin_asking(&open, id, &decision, &key).await?;
+        let unsure =
+            Unsure { key: key.clone(), id: id.clone(), decision: decision.clone(), entry: entry.clone() };
+        let under_way = open.doubts.under_way(unsure);
         match self.word(&open, id, &decision, seen.as_ref(), &key).await {
             Word::Given(record) => {
+                under_way.answered();
                 self.end_asking(&open, &key, entry).await;
                 self.take_word(&open, *record).await
             }
             Word::Refused(error) => {
+                under_way.answered();
                 self.end_asking(&open, &key, record::refused(entry, &error)).await;
                 self.be_refused(&open, id, &error).await
             }
             Word::Lost => {
                 let code = ErrorCode::MayHaveHappened;
                 let reason = Some(code.as_str().to_owned());
-                self.note(&open, NewEntry { outcome: Outcome::Failed, reason, ..entry.clone() }).await;
-                open.doubts.add(Unsure { key, id: id.clone(), decision, entry });
+                self.note(&open, NewEntry { outcome: Outcome::Failed, reason, ..entry }).await;
+                drop(under_way);
                 self.outbox.notify_one();
                 self.tell_consultations(vec![id.clone()]);
                 Err(ErrorReport::new(code))

@@ -65,12 +65,31 @@ impl Doubts {
         self.held().len()
     }
 
-    pub(super) fn add(&self, unsure: Unsure) {
-        self.held().push(unsure);
+    /// From here on it is in doubt unless it is answered.
+    pub(super) const fn under_way(&self, unsure: Unsure) -> UnderWay<'_> {
+        UnderWay { doubts: self, unsure: Some(unsure) }
     }
 
     fn forget(&self, key: &EnvelopeId) {
         self.held().retain(|unsure| unsure.key != *key);
+    }
+}
+
+/// A question that nobody waits for any more is as good as one whose answer was lost.
+pub(super) struct UnderWay<'a> {
+    doubts: &'a Doubts,
+    unsure: Option<Unsure>,
+}
+
+impl UnderWay<'_> {
+    pub(super) fn answered(mut self) {
+        self.unsure = None;
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.doubts.held().extend(self.unsure.take());
     }
 }
 

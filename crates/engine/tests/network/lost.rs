@@ -234,6 +234,8 @@ async fn what_may_have_happened_is_still_called_that_when_the_program_has_ended_
                 }
                 asking.abort();
                 assert!(asking.await.unwrap_err().is_cancelled(), "{why}");
+                let view = world.bench.desk.consultation(&id).await.unwrap();
+                assert_eq!(view.unsure, Some(Action::Accept), "{why}: and nobody waits for it any more");
             } else {
                 let told = decide(&world, "accept", &id).await.unwrap_err();
                 assert_eq!(told.code, ErrorCode::MayHaveHappened, "{why}");
