@@ -422,7 +422,10 @@ async fn a_program_that_ends_at_any_step_of_sending_sends_once_after_the_next_st
                 world.bench.until_offline().await;
             }
             "being sent" => world.network.plan(MESSAGE, Fault::in_request(10, What::Silence)),
-            "sealed and failed" => world.network.plan(MESSAGE, Fault::in_request(10, What::Cut)),
+            // Each time that it is tried until the program has ended, which takes a busy machine a while.
+            "sealed and failed" => {
+                (0..20).for_each(|_| world.network.plan(MESSAGE, Fault::in_request(10, What::Cut)));
+            }
             "there and not answered" => world.network.plan(MESSAGE, Fault::in_answer(0, What::Silence)),
             _ => world.network.plan(MESSAGE, Fault::in_answer(400, What::Silence)),
         }
