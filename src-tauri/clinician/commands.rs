@@ -5,8 +5,9 @@ use chatehr_contract::{
     BreakGlass, BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList, ConsultationPage,
     ConsultationRef, ConsultationView, Conversation, ConversationRequest, DeclineConsultation, EditMessage,
     ErrorReport, Figures, HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode,
-    OutboxRef, Physician, ProgramState, RestoreToKeyring, RestoredToKeyring, RotatePassphrase, SaveDraft,
-    SaveSupportBundle, SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin, command::clinician,
+    OutboxRef, Physician, ProgramState, RemovePin, RestoreToKeyring, RestoredToKeyring, RotatePassphrase,
+    SaveDraft, SaveSupportBundle, SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin,
+    command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -78,8 +79,8 @@ async fn set_pin(desk: &Desk, request: SetPin) -> Answer<()> {
     desk.set_pin(request).await
 }
 
-async fn remove_pin(desk: &Desk, (): ()) -> Answer<()> {
-    desk.remove_pin().await
+async fn remove_pin(desk: &Desk, request: RemovePin) -> Answer<()> {
+    desk.remove_pin(request).await
 }
 
 async fn try_again(desk: &Desk, (): ()) -> Answer<()> {

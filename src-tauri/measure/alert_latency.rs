@@ -105,6 +105,7 @@ async fn how_soon_a_request_is_on_the_bus() {
         timeout: Duration::from_secs(20),
         data_dir: data.path().to_owned(),
         shared: false,
+        stay_signed_in: true,
         workstation: "desk-1".to_owned(),
         alerts: AlertPolicy::default(),
         backup_dir: None,

@@ -251,6 +251,8 @@ actions! {
     AuditExport = "audit.export":                         Plain [N,      X,        X,    X,    N];
     /// Take the saved records away in a file.
     RecordsBackUp = "vault.backup":                        Plain [N,      X,        X,    X,    N];
+    /// Put together and save what is handed to who helps. No patient's data is in it, so no policy is asked.
+    SupportExport = "support.export":                      Plain [N,      Y,        Y,    Y,    N];
 }
 
 impl Action {
@@ -270,7 +272,8 @@ impl Action {
             | Self::DeskOpen
             | Self::RecordPrint
             | Self::AuditExport
-            | Self::RecordsBackUp => None,
+            | Self::RecordsBackUp
+            | Self::SupportExport => None,
             itself => Some(itself),
         }
     }
@@ -315,6 +318,7 @@ impl Action {
             Self::AnchorCreate => "A workstation's log is anchored by staff.",
             Self::RecordPrint => "Your clinic's policy does not let your role print.",
             Self::AuditExport | Self::RecordsBackUp => "Your clinic's policy does not let your role export.",
+            Self::SupportExport => "A support bundle is put together by staff.",
             _ => "This is not for this role.",
         }
     }

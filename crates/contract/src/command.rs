@@ -62,10 +62,10 @@ macro_rules! clinician_commands {
             lock_now => LockNow(()) -> ();
             /// Open them again.
             unlock_with_pin => UnlockWithPin($crate::UnlockWithPin) -> ();
-            /// Set a PIN, or another in its place.
+            /// Set a PIN, or another in its place. Asks who sits there.
             set_pin => SetPin($crate::SetPin) -> ();
-            /// Take the PIN away.
-            remove_pin => RemovePin(()) -> ();
+            /// Take the PIN away. Asks who sits there.
+            remove_pin => RemovePin($crate::RemovePin) -> ();
             /// Try again what stands in the way: the keyring, the files, the server.
             try_again => TryAgain(()) -> ();
             /// Put a damaged cache aside and fetch everything anew.

@@ -64,6 +64,8 @@ error_codes! {
     SignInNotTrusted = "SIGN_IN_NOT_TRUSTED", "The answer of your clinic’s sign-in service could not be believed, so nobody was signed in.", "Check this workstation’s clock and start again; if it stays, tell your administrator.";
     /// The provider did not ask again.
     NotShownAgain = "NOT_SHOWN_AGAIN", "The sign-in service did not ask for your password or card again, and this needs it.", "Start again. If it is not asked for, tell your administrator.";
+    /// A code on another device, of which the provider does not say when it asked.
+    NotShownByCode = "NOT_SHOWN_BY_CODE", "Your clinic’s sign-in service does not say whether it asked for your password or card on the other device, and unlocking needs that.", "Sign in with the browser of this workstation, or enter your PIN.";
     /// Known to the provider and not to ChatEHR.
     AccountNotLinked = "ACCOUNT_NOT_LINKED", "Your clinic account is not set up for ChatEHR.", "Ask your administrator to give it a role and an id in ChatEHR.";
     /// Another person than the one who is signed in.
@@ -80,10 +82,14 @@ error_codes! {
     PinSpent = "PIN_SPENT", "The PIN was wrong five times.", "Sign in again; the PIN works after that.";
     /// There is none.
     NoPin = "NO_PIN", "There is no PIN for this screen.", "Sign in again. A PIN is set in Settings.";
+    /// A PIN is set or removed without proof of who sits there.
+    SignInForPin = "SIGN_IN_FOR_PIN", "Sign in again to set or remove a PIN: it has to be certain that it is you.", "Lock the screen, sign in instead of typing a PIN, and come back here within five minutes.";
     /// Too easy to guess, or no PIN at all.
     PinUnfit = "PIN_UNFIT", "A PIN is 6 to 12 digits, and not ones that are easy to guess.", "Choose others: not one digit over and over, nor digits that count up or down.";
     /// A role that has no place here.
     WrongRole = "WRONG_ROLE", "This account cannot use this program.", "Sign in with an account for this program, or use the kiosk.";
+    /// The role that somebody signed in with is not theirs any more.
+    RoleGone = "ROLE_GONE", "Your account may not use this program any more, so you were signed out.", "Ask your administrator if this is a mistake. Nothing you typed is lost.";
     /// Not this person's to do.
     Forbidden = "FORBIDDEN", "You may not do this for this consultation.", "Ask the physician in charge, or your administrator.";
     /// Not for this role.

@@ -49,7 +49,7 @@ pub use keys::{
 pub use kiosk::{
     KioskAppointment, KioskMessage, KioskPerson, KioskReceipt, KioskRequest, KioskSignIn, KioskState,
 };
-pub use lock::{SetPin, UnlockWithPin};
+pub use lock::{RemovePin, SetPin, UnlockWithPin};
 pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
 pub use policy::{POLICY_DOMAIN, Policy, SignedPolicy};
 pub use record::{

@@ -27,6 +27,9 @@ pub struct Policy {
     pub keep_audit_days: u32,
     /// Minutes that a record stays open which somebody opens in an emergency.
     pub break_glass_minutes: u32,
+    /// Whether whoever is signed in still is when the program starts again. If not, no workstation asks for a session
+    /// that outlives the program, or keeps one.
+    pub stay_signed_in: bool,
     /// Who may print: roles.
     pub may_print: Vec<String>,
     /// Who may export: roles.
@@ -45,6 +48,7 @@ impl Default for Policy {
             keep_records_days: 90,
             keep_audit_days: 2555,
             break_glass_minutes: 30,
+            stay_signed_in: true,
             may_print: vec!["physician".to_owned()],
             may_export: vec!["admin".to_owned()],
             alerts: Value::Object(Map::new()),

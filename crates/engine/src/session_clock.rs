@@ -71,9 +71,16 @@ impl SessionClock {
         Self { idle: 0, spent, at: now, counted: 0, over: false }
     }
 
-    /// Milliseconds since the sign-in.
+    /// Milliseconds since the sign-in, as of the last tick or input.
     pub(crate) const fn spent(&self) -> i64 {
         self.spent
+    }
+
+    /// The same, as of now.
+    pub(crate) fn spent_by(&self, now: Timestamp) -> i64 {
+        let mut counted = self.clone();
+        counted.count(now, 0);
+        counted.spent
     }
 
     /// The person has done something.

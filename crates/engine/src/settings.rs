@@ -30,6 +30,8 @@ pub struct Settings {
     pub workstation: String,
     /// CHATEHR_SHARED=1: several people use this machine, so it locks sooner.
     pub shared: bool,
+    /// CHATEHR_STAY_SIGNED_IN=0: whoever signs in here is asked again at the next start, whatever the clinic's policy says.
+    pub stay_signed_in: bool,
     /// Where backups go unless the person says otherwise: CHATEHR_BACKUP_DIR, or the person's own folder.
     pub backup_dir: Option<PathBuf>,
     /// CHATEHR_ALERTS: what this workstation wants louder, or in fewer words, than the clinic asks for.
@@ -70,6 +72,7 @@ impl Settings {
             ("CHATEHR_BACKUP_DIR", place(&self.backup_dir)),
             ("CHATEHR_WORKSTATION", self.workstation.clone()),
             ("CHATEHR_SHARED", if self.shared { "1" } else { "0" }.to_owned()),
+            ("CHATEHR_STAY_SIGNED_IN", if self.stay_signed_in { "1" } else { "0" }.to_owned()),
             ("CHATEHR_ALERTS", alerts),
         ])
     }
@@ -142,6 +145,7 @@ impl Settings {
             },
             workstation: read("CHATEHR_WORKSTATION").unwrap_or_else(|| host_name.to_owned()),
             shared: read("CHATEHR_SHARED").is_some_and(|value| value.trim() == "1"),
+            stay_signed_in: read("CHATEHR_STAY_SIGNED_IN").is_none_or(|value| value.trim() != "0"),
             backup_dir: read("CHATEHR_BACKUP_DIR")
                 .or_else(|| environment("HOME"))
                 .or_else(|| environment("USERPROFILE"))
@@ -220,6 +224,13 @@ mod tests {
         let oidc = gather(&more).unwrap().oidc.unwrap();
         assert_eq!((oidc.client_id.as_str(), oidc.scopes.len()), ("desk", 2));
         assert_eq!(oidc.resource.as_deref(), Some("https://api.example"));
+    }
+
+    #[test]
+    fn people_stay_signed_in_unless_the_administrator_says_no() {
+        assert!(gather(&[]).unwrap().stay_signed_in);
+        assert!(gather(&[("CHATEHR_STAY_SIGNED_IN", "1")]).unwrap().stay_signed_in);
+        assert!(!gather(&[("CHATEHR_STAY_SIGNED_IN", "0")]).unwrap().stay_signed_in);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use chatehr_contract::{
     access::{Access, Action, Party, Relation, decide},
     *,
 };
+use chatehr_engine::HostReport;
 use support::*;
 use tempfile::TempDir;
 
@@ -125,6 +126,13 @@ impl Scene<'_> {
                     written => written,
                 }
             }
+            Action::SupportExport => match desk.support_bundle(HostReport::default()).await {
+                Err(error) => Err(error),
+                Ok(_) => {
+                    let file = self.data.path().join("bundle.txt").display().to_string();
+                    desk.save_support_bundle(SaveSupportBundle { file }).await
+                }
+            },
             // Asked of the server by the desk itself, at a terminal, or not at a desk at all.
             Action::ConsultationCreate
             | Action::ConsultationUpdate
@@ -165,7 +173,7 @@ async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
     let (clinic, data) = (Clinic::patient().await, TempDir::new().unwrap());
     let settings = clinic.settings(data.path());
     let bench = Bench::signed_in(settings.clone(), code).await;
-    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
     let stage = Scene {
         okafor: clinic.as_person(OKAFOR).await.0,
         lindqvist: clinic.as_person(LINDQVIST).await.0,
@@ -183,7 +191,7 @@ async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
     let (mut granted, mut refused) = (0, BTreeMap::new());
     for action in Action::ALL {
         let plain = decide(*action, Party::Machine, Relation::None) != Access::Refused
-            || matches!(action, Action::GlassList | Action::RecordsBackUp);
+            || matches!(action, Action::GlassList | Action::RecordsBackUp | Action::SupportExport);
         for relation in if plain { &[Relation::None] } else { relations } {
             // What nothing is done with needs no record.
             if stage.act_is_none(*action) {
@@ -255,6 +263,7 @@ impl Scene<'_> {
             Action::ConsultationList,
             Action::AppointmentList,
             Action::RecordsBackUp,
+            Action::SupportExport,
         ];
         !acts.contains(&action)
     }
@@ -366,7 +375,7 @@ async fn a_policy_that_is_weaker_than_the_workstation_is_kept_only_as_far_as_the
     bench.desk.sign_in(OKAFOR).await.unwrap();
     bench.until_online().await;
     bench.until("the policy is known", |state| state.may_export).await;
-    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
     let id = clinic.request(Urgency::Routine, "It hurts").await.id;
     bench.until_known(&id).await;
     clinic.taken_by(LINDQVIST, &id).await;
@@ -404,4 +413,76 @@ async fn who_may_not_export_by_the_signed_policy_backs_nothing_up_and_that_is_on
     let entries = files(bench, &settings).await.search_audit(&Criteria::default(), None, 100).unwrap();
     let told = entries.iter().find(|entry| entry.said.action == "vault.backup").unwrap();
     assert_eq!((told.said.outcome, told.said.reason.as_deref()), (Outcome::Refused, Some("POLICY_FORBIDS")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nurse_whose_physician_changes_is_shown_the_other_ones_lists_without_signing_in_again() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data) = (Clinic::patient().await, TempDir::new().unwrap());
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), MENSAH).await;
+    let hers = clinic.request(Urgency::Routine, "It hurts").await.id;
+    clinic.taken_by(LINDQVIST, &hers).await;
+    let former = clinic.request(Urgency::Routine, "It hurts").await.id;
+    clinic.taken_by(OKAFOR, &former).await;
+    bench.until_known(&former).await;
+    let acts_for = |physician: &'static str| {
+        move |state: &ProgramState| match &state.stage {
+            Stage::Ready { person } => {
+                person.delegates_for.as_ref().is_some_and(|id| id.as_str() == physician)
+            }
+            _ => false,
+        }
+    };
+    assert!(acts_for("physician-12")(&bench.desk.state().await));
+
+    clinic.stop().await;
+    clinic.sessions_say("$.delegatesFor", "physician-13");
+    bench.until_offline().await;
+    clinic.start_again().await;
+    bench.until("she acts for the other one", acts_for("physician-13")).await;
+    bench.until_online().await;
+    bench.until_known(&hers).await;
+    let mine = ConsultationList { scope: ListScope::Mine, limit: 100, ..ConsultationList::default() };
+    let mine = bench.desk.list(mine).await.unwrap().rows;
+    assert!(mine.iter().any(|row| row.id == hers), "the other one's");
+    assert!(mine.iter().all(|row| row.id != former), "the former one's no more");
+    assert!(bench.desk.consultation(&former).await.is_err());
+    let note = AddNote { id: hers, text: "Please ring her before noon".to_owned() };
+    bench.desk.add_note(&note).await.unwrap();
+
+    // The next start knows it too, and the change is on record.
+    bench.desk.close().await;
+    drop(bench);
+    let bench = Bench::new(settings.clone(), Desktop::default());
+    bench.desk.start().await;
+    bench.until("still", acts_for("physician-13")).await;
+    let entries = files(bench, &settings).await.search_audit(&Criteria::default(), None, 1000).unwrap();
+    let changes: Vec<_> = entries.iter().filter(|entry| entry.said.action == "session.change").collect();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].said.reason.as_deref(), Some("nurse for physician-13"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_place_here_any_more_is_signed_out_and_told_why() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data) = (Clinic::patient().await, TempDir::new().unwrap());
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), MENSAH).await;
+    clinic.stop().await;
+    clinic.sessions_say("$.role", "patient");
+    bench.until_offline().await;
+    clinic.start_again().await;
+    let out = |state: &ProgramState| {
+        matches!(&state.stage, Stage::SignIn { error: Some(error), accounts }
+            if error.code == ErrorCode::RoleGone && !accounts.is_empty())
+    };
+    bench.until("told why, also once the server has named its accounts", out).await;
+    let entries = files(bench, &settings).await.search_audit(&Criteria::default(), None, 1000).unwrap();
+    let end = entries.iter().find(|entry| entry.said.action == "session.end").unwrap();
+    assert_eq!(end.said.reason.as_deref(), Some("ROLE_GONE"));
 }

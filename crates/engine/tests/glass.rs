@@ -58,7 +58,7 @@ impl Scene {
     }
 
     async fn with_pin(&self) {
-        self.bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+        self.bench.desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
     }
 
     async fn ask(&self, id: &ConsultationId, reason: &str, pin: &str) -> Result<(), ErrorReport> {

@@ -41,8 +41,49 @@ async fn signed_in(settings: &Settings, hands: &SetClock) -> Bench {
 
 async fn with_pin(settings: &Settings, hands: &SetClock) -> Bench {
     let bench = signed_in(settings, hands).await;
-    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
     bench
+}
+
+async fn set_pin(bench: &Bench, present: Option<&str>, pin: &str) -> Result<(), ErrorReport> {
+    let request = SetPin { pin: SecretText::new(pin), present: present.map(SecretText::new) };
+    bench.desk.set_pin(request).await
+}
+
+async fn remove_pin(bench: &Bench, present: Option<&str>) -> Result<(), ErrorReport> {
+    bench.desk.remove_pin(RemovePin { present: present.map(SecretText::new) }).await
+}
+
+/// So many seconds, with somebody at the window.
+fn pass(bench: &Bench, hands: &SetClock, seconds: i64) {
+    for _ in 0..seconds / 100 {
+        hands.move_by(100);
+        bench.desk.still_here();
+    }
+}
+
+/// The token that this workstation is signed in with.
+fn token(settings: &Settings) -> String {
+    use sha2::Digest as _;
+    let mut hash = sha2::Sha256::new();
+    hash.update(settings.api_url.len().to_be_bytes());
+    hash.update(settings.api_url.as_bytes());
+    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let ring = chatehr_vault::keyring::Keyring::new(&settings.keyring_service);
+    let session = ring.get(&format!("session:{name}")).unwrap().unwrap();
+    serde_json::from_str::<Session>(&session).unwrap().token
+}
+
+/// The server knows nobody by it any more.
+async fn until_refused(clinic: &Clinic, token: &str) {
+    let server = clinic.client().with_session(token);
+    for _ in 0..100 {
+        if server.whoami().await == Err(chatehr_client::ClientError::SignedOut) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the server still knows the session");
 }
 
 async fn unlock(bench: &Bench, pin: &str) -> Result<(), ErrorReport> {
@@ -190,7 +231,7 @@ async fn behind_a_locked_screen_nothing_of_a_patient_can_be_asked_or_done() {
         desk.key_slots().await.map(drop),
         desk.back_up_records(backup).await,
         desk.replace_records_key().await,
-        desk.set_pin(SetPin { pin: SecretText::new("918273") }).await,
+        desk.set_pin(SetPin { pin: SecretText::new("918273"), present: None }).await,
         desk.lock_now().await,
     ];
     for (order, answer) in refused.into_iter().enumerate() {
@@ -442,4 +483,148 @@ async fn what_stood_in_the_way_for_too_long_opens_for_nobody_who_has_not_shown_w
     bench.until("the damage is named again", damaged).await;
     bench.desk.rebuild_cache().await.unwrap();
     bench.until_online().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_was_found_open_sets_changes_and_removes_no_pin() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    pass(&bench, &hands, 400);
+    assert_eq!(set_pin(&bench, None, "918273").await.unwrap_err().code, ErrorCode::SignInForPin);
+    assert_eq!(remove_pin(&bench, None).await.unwrap_err().code, ErrorCode::SignInForPin);
+    let refusal = set_pin(&bench, Some("000417"), "918273").await.unwrap_err();
+    assert_eq!((refusal.code, refusal.detail.as_deref()), (ErrorCode::WrongPin, Some("4 more tries")));
+    // What is too easy costs no try.
+    assert_eq!(set_pin(&bench, Some("000417"), "111111").await.unwrap_err().code, ErrorCode::PinUnfit);
+    let refusal = remove_pin(&bench, Some("000417")).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.detail.as_deref()), (ErrorCode::WrongPin, Some("3 more tries")));
+    bench.desk.lock_now().await.unwrap();
+    bench.until("three", |state| matches!(state.stage, Stage::Locked { pin_tries: 3, .. })).await;
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("open", is_ready).await;
+
+    // Whoever knows it changes it, and unlocking by it is no sign-in.
+    pass(&bench, &hands, 100);
+    assert_eq!(set_pin(&bench, None, "918273").await.unwrap_err().code, ErrorCode::SignInForPin);
+    set_pin(&bench, Some(PIN), "918273").await.unwrap();
+    bench.desk.lock_now().await.unwrap();
+    assert_eq!(unlock(&bench, PIN).await.unwrap_err().code, ErrorCode::WrongPin);
+    unlock(&bench, "918273").await.unwrap();
+    bench.until("open", is_ready).await;
+    remove_pin(&bench, Some("918273")).await.unwrap();
+    assert!(!bench.desk.state().await.pin_set);
+    assert_eq!(remove_pin(&bench, Some("918273")).await.unwrap_err().code, ErrorCode::NoPin);
+    assert_eq!(
+        set_pin(&bench, None, PIN).await.unwrap_err().code,
+        ErrorCode::SignInForPin,
+        "a first one, too"
+    );
+
+    bench.desk.close().await;
+    drop(bench);
+    let entries = session_entries(&files_of(&settings).await);
+    let pins: Vec<_> = told(&entries).into_iter().filter(|entry| entry.0.starts_with("pin.")).collect();
+    assert_eq!(
+        pins,
+        [
+            ("pin.set", Outcome::Success, ""),
+            ("pin.set", Outcome::Refused, "SIGN_IN_FOR_PIN"),
+            ("pin.remove", Outcome::Refused, "SIGN_IN_FOR_PIN"),
+            ("pin.set", Outcome::Refused, "WRONG_PIN"),
+            ("pin.remove", Outcome::Refused, "WRONG_PIN"),
+            ("pin.set", Outcome::Refused, "SIGN_IN_FOR_PIN"),
+            ("pin.set", Outcome::Success, ""),
+            ("pin.remove", Outcome::Success, ""),
+            ("pin.remove", Outcome::Refused, "NO_PIN"),
+            ("pin.set", Outcome::Refused, "SIGN_IN_FOR_PIN"),
+        ]
+    );
+    let at_the_lock =
+        told(&entries).iter().filter(|entry| **entry == ("session.unlock", Outcome::Refused, "pin")).count();
+    assert_eq!(at_the_lock, 1, "what was tried at an open desk was no unlocking");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_wrong_pins_at_an_open_desk_leave_signing_in_which_is_the_way_for_who_forgot_theirs() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    pass(&bench, &hands, 400);
+    for _ in 0..4 {
+        assert_eq!(remove_pin(&bench, Some("000417")).await.unwrap_err().code, ErrorCode::WrongPin);
+    }
+    for pin in ["000417", PIN] {
+        assert_eq!(set_pin(&bench, Some(pin), "918273").await.unwrap_err().code, ErrorCode::PinSpent);
+    }
+    bench.desk.lock_now().await.unwrap();
+    assert_eq!(unlock(&bench, PIN).await.unwrap_err().code, ErrorCode::PinSpent);
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until("open", is_ready).await;
+    set_pin(&bench, None, "918273").await.unwrap();
+    bench.desk.lock_now().await.unwrap();
+    unlock(&bench, "918273").await.unwrap();
+    bench.until("open", is_ready).await;
+    // A clock that is set back makes no sign-in fresh.
+    pass(&bench, &hands, 400);
+    hands.move_by(-3600);
+    assert_eq!(set_pin(&bench, None, PIN).await.unwrap_err().code, ErrorCode::SignInForPin);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_or_signs_in_anew_leaves_no_session_behind_at_the_server() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = signed_in(&settings, &hands).await;
+    let first = token(&settings);
+    bench.desk.sign_out().await.unwrap();
+    until_refused(&clinic, &first).await;
+
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    let second = token(&settings);
+    bench.desk.lock_now().await.unwrap();
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    until_refused(&clinic, &second).await;
+    let third = token(&settings);
+    bench.desk.lock_now().await.unwrap();
+    bench.desk.sign_in(LINDQVIST).await.unwrap();
+    bench.until_online().await;
+    until_refused(&clinic, &third).await;
+    let fourth = token(&settings);
+    bench.desk.lock_now().await.unwrap();
+    bench.desk.sign_out().await.unwrap();
+    until_refused(&clinic, &fourth).await;
+
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_online().await;
+    let fifth = token(&settings);
+    hands.move_by(12 * 3600 + 1);
+    bench.until("over", |state| matches!(state.stage, Stage::SignIn { .. })).await;
+    until_refused(&clinic, &fifth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_waits_for_no_server() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = signed_in(&settings, &hands).await;
+    clinic.stop().await;
+    let began = std::time::Instant::now();
+    bench.desk.sign_out().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(matches!(bench.desk.state().await.stage, Stage::SignIn { .. }));
 }

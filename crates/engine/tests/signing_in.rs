@@ -267,7 +267,8 @@ async fn a_code_on_another_device_signs_in() {
     place.bench.desk.lock_now().await.unwrap();
     place.bench.until("locked", is_locked).await;
     enter(&mut place).await;
-    assert_eq!(place.refusal().await, ErrorCode::NotShownAgain);
+    assert_eq!(place.refusal().await, ErrorCode::NotShownByCode);
+    assert!(ErrorCode::NotShownByCode.next_step().contains("browser"));
     assert!(is_locked(&place.bench.desk.state().await));
 }
 
@@ -320,8 +321,8 @@ async fn a_token_that_ended_while_the_desk_was_locked_is_renewed_when_it_opens()
     let Some(world) = World::open(4).await else { return };
     let data = TempDir::new().unwrap();
     let settings = world.settings(data.path());
-    let place = Place::signed_in(settings.clone(), "okafor").await;
-    place.bench.desk.set_pin(SetPin { pin: SecretText::new("402917") }).await.unwrap();
+    let mut place = Place::signed_in(settings.clone(), "okafor").await;
+    place.set_pin("402917", "okafor").await.unwrap();
     place.bench.desk.lock_now().await.unwrap();
     place.bench.until("locked", is_locked).await;
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -415,28 +416,102 @@ async fn a_workstation_with_another_days_clock_signs_nobody_in_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_person_at_the_window_shows_again_who_they_are() {
+async fn a_pin_is_set_and_forgotten_by_the_person_at_the_window_after_signing_in_once_more() {
     let Some(world) = World::open(3600).await else { return };
     let data = TempDir::new().unwrap();
     let mut place = Place::signed_in(world.settings(data.path()), "okafor").await;
-    let ask = |place: &Place| {
-        let desk = place.bench.desk.clone();
-        tokio::spawn(async move { desk.reauthenticate().await })
-    };
-    let began = chatehr_engine::Clock::now(&place.clock);
-    let asked = ask(&place);
-    place.go_through("okafor").await;
-    assert!(asked.await.unwrap().unwrap().plus_seconds(2) >= began);
-    let asked = ask(&place);
     place.agent = agent::Agent::new();
-    place.go_through("lindqvist").await;
-    assert_eq!(asked.await.unwrap().unwrap_err().code, ErrorCode::OtherPerson);
-    let asked = ask(&place);
-    place.address().await;
+    assert_eq!(place.set_pin("402917", "lindqvist").await.unwrap_err().code, ErrorCode::OtherPerson);
+    assert!(!place.bench.desk.state().await.pin_set);
+
+    let desk = place.bench.desk.clone();
+    let request = SetPin { pin: SecretText::new("402917"), present: None };
+    let asked = tokio::spawn(async move { desk.set_pin(request).await });
+    let address = place.address().await;
+    assert!(address.contains("prompt=login") && address.contains("max_age=0"), "{address}");
+    assert!(!address.contains("offline_access"), "it is no second session: {address}");
     place.bench.desk.cancel_sign_in();
     assert_eq!(asked.await.unwrap().unwrap_err().code, ErrorCode::SignInDeclined);
-    assert_eq!(who(&place.bench.desk.state().await), Some("physician-12"));
+    assert!(!place.bench.desk.state().await.pin_set);
+
+    place.agent = agent::Agent::new();
+    place.set_pin("402917", "okafor").await.unwrap();
+    assert!(place.bench.desk.state().await.pin_set);
+    // Whoever knows it needs no browser; whoever forgot it does.
+    let request = SetPin { pin: SecretText::new("918273"), present: Some(SecretText::new("402917")) };
+    place.bench.desk.set_pin(request).await.unwrap();
+    assert!(place.opened_nothing());
+    place.set_pin("402917", "okafor").await.unwrap();
+    place.bench.desk.lock_now().await.unwrap();
+    place.bench.desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new("402917") }).await.unwrap();
     place.bench.until_online().await;
+    assert_eq!(who(&place.bench.desk.state().await), Some("physician-12"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_that_lets_nobody_stay_signed_in_is_obeyed_at_the_first_contact_and_asked_for_nothing_after()
+{
+    let policy = Policy { stay_signed_in: false, ..Policy::default() };
+    let Some(world) = World::with_policy(3600, policy).await else { return };
+    let data = TempDir::new().unwrap();
+    let settings = world.settings(data.path());
+    let mut place = Place::new(settings.clone()).await;
+    // A new workstation does not know it yet.
+    place.begin(SignInWay::Browser);
+    let address = place.address().await;
+    assert!(address.contains("offline_access"), "{address}");
+    let form = place.agent.open(&address).await;
+    place.agent.submit(&form, &[("login", "okafor")]).await;
+    place.bench.until_ready().await;
+    place.bench.until_online().await;
+    until_forgotten(&settings).await;
+    assert_eq!(who(&place.bench.desk.state().await), Some("physician-12"), "nobody is sent away for it");
+
+    place.bench.desk.close().await;
+    drop(place);
+    let mut place = Place::new(settings.clone()).await;
+    let state = place.bench.until("nobody", |state| matches!(state.stage, Stage::SignIn { .. })).await;
+    assert!(matches!(state.stage, Stage::SignIn { error: None, .. }), "and nothing went wrong: {state:?}");
+    place.begin(SignInWay::Browser);
+    let address = place.address().await;
+    assert!(!address.contains("offline_access") && !address.contains("consent"), "{address}");
+    let form = place.agent.open(&address).await;
+    place.agent.submit(&form, &[("login", "okafor")]).await;
+    place.bench.until_ready().await;
+    place.bench.until_online().await;
+    assert_eq!(kept(&settings), (None, None));
+    // The same on another day, with the screen locked in between.
+    place.bench.desk.lock_now().await.unwrap();
+    place.sign_in("okafor").await;
+    place.bench.until("open again", |state| who(state) == Some("physician-12")).await;
+    place.bench.until_online().await;
+    assert_eq!(kept(&settings), (None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workstation_may_be_stricter_than_its_clinic_and_lets_go_of_what_it_kept() {
+    let Some(world) = World::open(3600).await else { return };
+    let data = TempDir::new().unwrap();
+    let settings = world.settings(data.path());
+    let place = Place::signed_in(settings.clone(), "okafor").await;
+    assert!(kept(&settings).0.is_some() && kept(&settings).1.is_some());
+    place.bench.desk.close().await;
+    drop(place);
+
+    let strict = Settings { stay_signed_in: false, ..settings.clone() };
+    let mut place = Place::new(strict).await;
+    place.bench.until("nobody", |state| matches!(state.stage, Stage::SignIn { .. })).await;
+    assert_eq!(kept(&settings), (None, None));
+    place.begin(SignInWay::Browser);
+    let address = place.address().await;
+    assert!(!address.contains("offline_access"), "{address}");
+    let form = place.agent.open(&address).await;
+    place.agent.submit(&form, &[("login", "okafor")]).await;
+    place.bench.until_ready().await;
+    place.bench.until_online().await;
+    // The clinic's own word, which would allow it, has come meanwhile.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(kept(&settings), (None, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -634,7 +709,7 @@ async fn who_opens_the_screen_by_pin_is_no_longer_waited_for_in_the_browser() {
     let data = TempDir::new().unwrap();
     let mut place = Place::signed_in(world.settings(data.path()), "okafor").await;
     let pin = || SecretText::new("402917");
-    place.bench.desk.set_pin(SetPin { pin: pin() }).await.unwrap();
+    place.set_pin("402917", "okafor").await.unwrap();
     place.bench.desk.lock_now().await.unwrap();
     place.begin(SignInWay::Browser);
     let late = place.address().await;
@@ -658,7 +733,7 @@ async fn a_sign_in_that_fails_behind_the_lock_leaves_the_persons_own_session_as_
     let settings = Settings { api_url: url(way.address()), ..settings };
     let mut place = Place::signed_in(settings, "okafor").await;
     let pin = || SecretText::new("402917");
-    place.bench.desk.set_pin(SetPin { pin: pin() }).await.unwrap();
+    place.set_pin("402917", "okafor").await.unwrap();
     place.bench.desk.lock_now().await.unwrap();
     way.set_link(Link::Refusing);
     place.sign_in("okafor").await;

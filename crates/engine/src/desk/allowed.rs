@@ -122,6 +122,16 @@ impl Inner {
         Err(report)
     }
 
+    /// Whether the role may do what concerns no record.
+    pub(super) async fn may_at_all(&self, open: &Arc<Open>, action: Action) -> Result<(), ErrorReport> {
+        if open.has_right(action) {
+            return Ok(());
+        }
+        let report = role_forbids(action);
+        self.note_refused(open, action, Vec::new(), &report).await;
+        Err(report)
+    }
+
     /// Writes a refusal down, and gives it back.
     pub(super) async fn refused(
         &self,

@@ -105,6 +105,7 @@ impl Inner {
                     *failures = 0;
                     self.set_online();
                     self.outbox.notify_one();
+                    self.ask_whose_it_is(open);
                 }
                 StreamItem::Event(ServerEvent { kind: EventKind::Reset, .. }) if changes => {
                     self.follow(open, directory, false).await?;

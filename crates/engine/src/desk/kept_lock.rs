@@ -14,7 +14,7 @@ use chatehr_vault::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{opening::digest, record::Author};
+use super::{opening::digest, pin::At, record::Author};
 use crate::session_clock::Limits;
 
 /// How often a PIN may be wrong.
@@ -174,6 +174,7 @@ impl KeptLock {
         entry: &str,
         pin: &str,
         now: Timestamp,
+        at: At,
     ) -> Result<Tried, PinError> {
         let mut kept = Self::read(keyring, entry)?;
         let Some(known) = kept.pin.clone() else { return Ok(Tried::NoPin) };
@@ -182,7 +183,9 @@ impl KeptLock {
         }
         let before = kept.clone();
         kept.tries += 1;
-        kept.tell_later(now, "session.unlock", true, "pin");
+        if at == At::TheLock {
+            kept.tell_later(now, "session.unlock", true, "pin");
+        }
         kept.write(keyring, entry)?;
         if known.knows(pin)? {
             Self { tries: 0, ..before }.write(keyring, entry)?;

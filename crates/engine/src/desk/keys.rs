@@ -182,11 +182,12 @@ impl Desk {
         let (open, place) = self.at_open_files()?;
         let (key, now) = (open.key.key.clone(), self.inner.now());
         let session = serde_json::to_string(&open.session).map_err(|error| report::internal(&error))?;
+        let stays = self.inner.stays_signed_in();
         let restoring = blocking(move || {
             let replacing = request.replacing.as_deref();
             match restore_keyring_slot(&place.keyring, &place.entry, &place.dir, &key, replacing, now) {
                 Ok(()) => {
-                    if let Err(error) = place.keyring.set(&place.session_entry, &session) {
+                    if stays && let Err(error) = place.keyring.set(&place.session_entry, &session) {
                         tracing::warn!(%error, "The keyring took the key and not the session.");
                     }
                     Ok(RestoredToKeyring::Done)

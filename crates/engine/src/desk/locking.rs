@@ -13,17 +13,15 @@ use std::{
 
 use chatehr_audit::NewEntry;
 use chatehr_client::SignedIn;
-use chatehr_contract::{
-    ChangeNotice, ErrorCode, ErrorReport, SecretText, Session, SetPin, Stage, Timestamp, UnlockWithPin,
-};
-use chatehr_vault::PinVerifier;
+use chatehr_contract::{ChangeNotice, ErrorCode, ErrorReport, Session, Stage, Timestamp, UnlockWithPin};
 use tokio::time;
 
 use super::{
     Desk, Inner, Open, Workstation,
-    kept_lock::{KeptLock, PinError, Tried},
+    kept_lock::{KeptLock, Tried},
+    leaving::end_at_server,
     opening::{Opening, digest},
-    provider_session::is_at_provider,
+    pin::{At, wrong_pin},
     record::Author,
 };
 use crate::{
@@ -94,7 +92,7 @@ impl Desk {
         let workstation = self.inner.workstation()?;
         let _turn = self.inner.turn.lock().await;
         let session = self.inner.locked_session().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
-        let tried = self.inner.try_pin(&session, request.pin);
+        let tried = self.inner.try_pin(&session, request.pin, At::TheLock);
         let left = match tried.await? {
             Tried::Right => {
                 // Whoever had begun to sign in instead need not go on.
@@ -109,78 +107,11 @@ impl Desk {
         self.inner.on_lock_screen(|_, _, tries| *tries = left);
         Err(wrong_pin(left))
     }
-
-    /// Sets a PIN, or another in its place.
-    ///
-    /// # Errors
-    /// It is too easy; the keyring does not take it.
-    pub async fn set_pin(&self, request: SetPin) -> Result<(), ErrorReport> {
-        let mut salt = [0; 16];
-        self.inner.surroundings.random.fill(&mut salt).map_err(|error| report::internal(&error))?;
-        let made = blocking(move || {
-            PinVerifier::new(request.pin.expose(), salt).map_err(|error| report::slots(&error))
-        });
-        let pin = made.await?.ok_or_else(|| ErrorReport::new(ErrorCode::PinUnfit))?;
-        self.keep_pin("pin.set", Some(pin)).await
-    }
-
-    /// Takes the PIN away.
-    ///
-    /// # Errors
-    /// The keyring does not let go of it.
-    pub async fn remove_pin(&self) -> Result<(), ErrorReport> {
-        self.keep_pin("pin.remove", None).await
-    }
-
-    async fn keep_pin(&self, action: &'static str, pin: Option<PinVerifier>) -> Result<(), ErrorReport> {
-        let _turn = self.inner.turn.lock().await;
-        let open = self.inner.open()?;
-        let (now, set) = (self.inner.now(), pin.is_some());
-        open.record(vec![open.entry(action, now)]).await?;
-        self.inner.keep_lock(&open.session, move |kept| kept.set_pin(pin)).await?;
-        self.inner.presence().pin_set = set;
-        self.inner.tell_state();
-        Ok(())
-    }
 }
 
 impl Inner {
     pub(super) fn presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn try_pin(&self, session: &Session, pin: SecretText) -> Result<Tried, ErrorReport> {
-        let workstation = self.workstation()?;
-        let (keyring, entry) = (workstation.keyring.clone(), workstation.lock_entry_of(&session.id));
-        let now = self.now();
-        blocking(move || {
-            KeptLock::try_pin(&keyring, &entry, pin.expose(), now).map_err(|error| match error {
-                PinError::Keyring(error) => report::keyring(&error),
-                PinError::Work(error) => report::slots(&error),
-            })
-        })
-        .await
-    }
-
-    /// Whether it is still the person who signed in that sits at the window: by the PIN, or without one by signing in anew
-    /// with their clinic account.
-    pub(super) async fn has_just_shown_who_they_are(
-        self: &Arc<Self>,
-        open: &Arc<Open>,
-        pin: SecretText,
-    ) -> Result<(), ErrorReport> {
-        if pin.expose().is_empty() && is_at_provider(&open.session) {
-            return self.reauthenticate().await.map(drop);
-        }
-        // One after the other, and not beside a lock: each reads how often it was tried, and writes it back.
-        let _turn = self.turn.lock().await;
-        self.still_open(open)?;
-        match self.try_pin(&open.session, pin).await? {
-            Tried::Right => Ok(()),
-            Tried::Wrong(left) => Err(wrong_pin(left)),
-            Tried::Spent => Err(wrong_pin(0)),
-            Tried::NoPin => Err(ErrorReport::new(ErrorCode::GlassNeedsPin)),
-        }
     }
 
     fn limits(&self, open: &Open) -> Limits {
@@ -189,6 +120,12 @@ impl Inner {
 
     pub(super) fn is_shared(&self) -> bool {
         self.workstation.as_ref().is_some_and(|workstation| workstation.settings.shared)
+    }
+
+    /// Milliseconds since whoever is here signed in, by the clock or by what was waited, whichever is more.
+    pub(super) fn signed_in_for(&self) -> i64 {
+        let now = self.now();
+        self.presence().clock.as_ref().map_or(i64::MAX, |clock| clock.spent_by(now))
     }
 
     /// Begins to watch a session that has lasted so many milliseconds by the clock; what this program has counted of it
@@ -340,8 +277,7 @@ impl Inner {
         if let Some(open) = &open {
             self.close_glass(open, "session").await;
         }
-        let session = open.as_ref().map(|open| open.session.clone()).or_else(|| self.locked_session());
-        let Some(session) = session else { return };
+        let Some((session, server)) = self.signed_in_here() else { return };
         let now = self.now();
         self.close(Stage::SignIn {
             accounts: Vec::new(),
@@ -363,6 +299,7 @@ impl Inner {
             }
         }
         self.leave_provider(false);
+        end_at_server(&session, server, None);
         self.forget_session();
         self.offer_sign_in();
     }
@@ -469,19 +406,11 @@ impl Inner {
     }
 }
 
-fn wrong_pin(left: u32) -> ErrorReport {
-    match left {
-        0 => ErrorReport::new(ErrorCode::PinSpent),
-        1 => ErrorReport::new(ErrorCode::WrongPin).with_detail("one more try"),
-        left => ErrorReport::new(ErrorCode::WrongPin).with_detail(format!("{left} more tries")),
-    }
-}
-
 fn locked_stage(session: &Session, since: Timestamp) -> Stage {
     Stage::Locked { person: session.name.clone(), since, outbox_waiting: 0, urgent: 0, pin_tries: 0 }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ErrorReport> + Send + 'static,
 ) -> Result<T, ErrorReport> {
     tokio::task::spawn_blocking(work).await.map_err(|error| report::internal(&error))?

@@ -9,7 +9,8 @@
 //! has been, `supporting` what is handed to who helps.
 //! `allowed` asks the access table, and `glass` opens somebody else's record in an emergency.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
-//! of it outlives the program. `signing_in` lets people in with a clinic account, `provider_session` is what they have then.
+//! of it outlives the program, `pin` the PIN, `leaving` how a session ends at the server. `signing_in` lets people in with a clinic account, `provider_session` is what they have
+//! then, `staying` whether it outlives the program. `whose` asks again whose session it is.
 
 mod acting;
 mod alerting;
@@ -25,10 +26,12 @@ mod glass;
 mod keeping;
 mod kept_lock;
 mod keys;
+mod leaving;
 mod loading;
 mod locked;
 mod locking;
 mod opening;
+mod pin;
 mod polling;
 mod provider_session;
 mod reading;
@@ -36,10 +39,12 @@ mod record;
 mod sending;
 mod signing_in;
 mod standing;
+mod staying;
 mod supporting;
 mod upkeep;
 mod views;
 mod ways;
+mod whose;
 mod writing;
 
 pub use self::{opening::directory_name, supporting::HostReport, upkeep::kept_policy};
@@ -105,6 +110,8 @@ struct Inner {
     signing_in: Mutex<signing_in::SigningIn>,
     /// The session at the identity provider of whoever is signed in with a clinic account.
     held: Mutex<Option<provider_session::Held>>,
+    /// Whether the clinic lets people stay signed in.
+    staying: staying::Staying,
 }
 
 /// What the settings make of this machine.
@@ -248,6 +255,7 @@ impl Desk {
                 first_load: loading::FirstLoad::default(),
                 signing_in: Mutex::default(),
                 held: Mutex::default(),
+                staying: staying::Staying::default(),
             }),
         }
     }

@@ -26,6 +26,7 @@ use super::{
     Desk, Inner, KeyAtHand, Now, Open, Workstation,
     doubts::Doubts,
     kept_lock::{KeptLock, Verdict},
+    leaving::end_at_server,
     provider_session::is_at_provider,
     record::{Author, Looks},
 };
@@ -90,12 +91,17 @@ impl Desk {
     /// When the keyring does not let go of the session; nobody is signed in all the same.
     pub async fn sign_out(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
+        let left = self.inner.signed_in_here();
+        let mut telling = None;
         if let Ok(open) = self.inner.open() {
-            self.inner.close_glass(&open, "sign-out").await;
+            telling = self.inner.close_glass(&open, "sign-out").await;
             // Who leaves is let go, whatever the disk says.
             self.inner.note(&open, open.entry("session.sign-out", self.inner.now())).await;
         }
         self.inner.close(Stage::SignIn { accounts: Vec::new(), error: None });
+        if let Some((session, server)) = left {
+            end_at_server(&session, server, telling);
+        }
         self.inner.give_up_attempt();
         self.inner.leave_provider(true);
         let forgotten = workstation.forget_session().await;
@@ -200,12 +206,21 @@ impl Inner {
         let Some(workstation) = &self.workstation else { return };
         self.begin_counting();
         self.close(Stage::Starting);
+        self.recall_staying(workstation).await;
         match workstation.remembered_session().await {
             Err(error) => {
                 let ways = if workstation.has_other_keys().await { vec![WayIn::SignIn] } else { Vec::new() };
                 self.close(Stage::Blocked { error: report::keyring(&error), ways });
             }
             Ok(None) => {
+                self.close(Stage::SignIn { accounts: Vec::new(), error: None });
+                self.offer_sign_in();
+            }
+            Ok(Some(_)) if !self.stays_signed_in() => {
+                // It was kept before that was known.
+                if let Err(error) = workstation.forget_session().await {
+                    tracing::warn!(%error, "A session that is not to be kept stays in the keyring.");
+                }
                 self.close(Stage::SignIn { accounts: Vec::new(), error: None });
                 self.offer_sign_in();
             }
@@ -245,6 +260,8 @@ impl Inner {
         unlocked_by: &'static str,
         signed_in_by: Option<&'static str>,
     ) {
+        let token = session.token.clone();
+        let before = self.signed_in_here().filter(|(before, _)| before.token != token);
         match self.locked_session() {
             Some(locked) if locked.id == session.id => {
                 self.open_again(workstation, session, unlocked_by).await;
@@ -259,6 +276,9 @@ impl Inner {
                 let opening = Opening { action, reason: signed_in_by, remember: true, untold: Vec::new() };
                 self.open_person_as(workstation, session, opening, None).await;
             }
+        }
+        if let Some((before, server)) = before {
+            end_at_server(&before, server, None);
         }
     }
 
@@ -371,6 +391,7 @@ impl Inner {
         } else {
             None
         };
+        let stays = self.stays_signed_in();
         let now = self.now();
         let author = Author::new(session, &workstation.settings.workstation);
         let reason = opening.reason.map(str::to_owned);
@@ -404,7 +425,13 @@ impl Inner {
             }
             // A keyring that the files were opened without has no place for the session either.
             if let Some(text) = remembered.filter(|_| in_keyring) {
-                keyring.set(&session_entry, &text).map_err(|error| report::keyring(&error))?;
+                let remembering = if stays {
+                    keyring.set(&session_entry, &text)
+                } else {
+                    // Of whoever was here before, too.
+                    keyring.delete(&session_entry)
+                };
+                remembering.map_err(|error| report::keyring(&error))?;
             }
             Ok(Files { vault, key, first, kept, doubts })
         });
@@ -426,11 +453,18 @@ impl Inner {
 
     /// The server no longer knows the session.
     pub(super) fn end_session(self: &Arc<Self>) {
-        let error = Some(ErrorReport::new(ErrorCode::SignedOut));
+        self.end_session_for(ErrorCode::SignedOut);
+    }
+
+    /// The session is over for a reason that the sign-in screen tells.
+    pub(super) fn end_session_for(self: &Arc<Self>, why: ErrorCode) {
+        let error = Some(ErrorReport::new(why));
         let parting = self.presence().parting.clone();
         if let Some(open) = self.open().ok().or(parting) {
             let (inner, glass, entry) =
                 (self.clone(), self.take_glass(), open.entry("session.end", self.now()));
+            let reason = (why != ErrorCode::SignedOut).then(|| why.as_str().to_owned());
+            let entry = NewEntry { reason, ..entry };
             tokio::spawn(async move {
                 if let Some(glass) = glass {
                     inner.glass_closed(&open, &glass, "session").await;
@@ -560,7 +594,7 @@ impl Inner {
                     let Stage::SignIn { accounts: shown, error } = &mut state.stage else { return };
                     *shown = accounts;
                     // Why the session ended stays on the screen unless something newer is in the way.
-                    let why_it_ended = [ErrorCode::SignedOut, ErrorCode::SessionOver];
+                    let why_it_ended = [ErrorCode::SignedOut, ErrorCode::SessionOver, ErrorCode::RoleGone];
                     if problem.is_some()
                         || error.as_ref().is_some_and(|error| !why_it_ended.contains(&error.code))
                     {
@@ -602,7 +636,7 @@ impl Workstation {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    async fn forget_session(&self) -> Result<(), KeyringError> {
+    pub(super) async fn forget_session(&self) -> Result<(), KeyringError> {
         let keyring = self.keyring.clone();
         let entry = self.session_entry();
         let refresh = self.refresh.clear();

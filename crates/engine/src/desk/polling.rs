@@ -76,6 +76,7 @@ impl Inner {
         *failures = 0;
         self.set_online();
         self.outbox.notify_one();
+        self.ask_whose_it_is(open);
         loop {
             let viewed = self.viewed();
             let wait = pace.next(viewed.is_some());

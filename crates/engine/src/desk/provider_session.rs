@@ -4,7 +4,8 @@
 //! Promises: access tokens in memory alone; the refresh token in an entry of the keyring of its own, never beside what
 //! tells whose it is; nothing there before the person has been let in, so that a sign-in that comes to nothing leaves
 //! the entry of whoever is behind the lock as it is. Writes take effect in the order in which they were asked for, also
-//! those that nobody waits for any more. Refuses to remove an entry that belongs to another sign-in.
+//! those that nobody waits for any more. Refuses to remove an entry that belongs to another sign-in, and to write over one
+//! that was settled later: a refresh that comes late is that of a session which has been replaced.
 
 use std::{
     sync::{
@@ -67,6 +68,8 @@ pub(super) struct RefreshEntry {
     entry: String,
     /// The provider that is configured; empty where none is.
     issuer: String,
+    /// The session that was settled last; none where the entry was cleared.
+    owner: Arc<Mutex<Option<String>>>,
     /// Told when the write before is done.
     last: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -91,8 +94,13 @@ impl RefreshEntry {
             keyring,
             entry: format!("refresh:{}", digest(&[&settings.api_url])),
             issuer: settings.oidc.as_ref().map(|oidc| oidc.issuer.clone()).unwrap_or_default(),
+            owner: Arc::default(),
             last: Mutex::default(),
         }
+    }
+
+    fn owner(&self) -> MutexGuard<'_, Option<String>> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does it after what was asked for before, whether or not anybody waits.
@@ -116,11 +124,19 @@ impl RefreshEntry {
         task.map(|ended| ended.unwrap_or(Err(KeyringError::Locked))).boxed()
     }
 
-    fn write(&self, stored: Stored) -> BoxFuture<'static, Result<(), KeyringError>> {
+    /// Whether it was written: not where another session has been settled since.
+    fn write(&self, stored: Stored) -> BoxFuture<'static, Result<bool, KeyringError>> {
+        let owner = self.owner.clone();
         self.in_turn(move |keyring, entry| {
+            let owned =
+                owner.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&stored.session);
+            if !owned {
+                tracing::info!("A session that was replaced is not kept.");
+                return Ok(false);
+            }
             // Nothing in it can fail to be written as JSON; were it to, an empty text is no sign-in.
             let text = Zeroizing::new(serde_json::to_string(&stored).unwrap_or_default());
-            keyring.set(entry, &text)
+            keyring.set(entry, &text).map(|()| true)
         })
     }
 
@@ -144,6 +160,7 @@ impl RefreshEntry {
 
     /// Removes it, whosever it is.
     pub(super) fn clear(&self) -> BoxFuture<'static, Result<(), KeyringError>> {
+        *self.owner() = None;
         self.in_turn(|keyring, entry| keyring.delete(entry))
     }
 }
@@ -171,6 +188,7 @@ impl KeptRefresh {
 
     /// For one that the keyring has.
     fn kept(place: Arc<RefreshEntry>, name: String, by_browser: bool) -> Self {
+        *place.owner() = Some(name.clone());
         Self { place, name, by_browser, pending: Mutex::new(Pending::Keyring) }
     }
 
@@ -180,17 +198,23 @@ impl KeptRefresh {
 
     /// The person is in: from now on the keyring has it.
     pub(super) async fn settle(&self) -> Result<(), KeyringError> {
+        *self.place.owner() = Some(self.name.clone());
         let waiting = match std::mem::replace(&mut *self.pending(), Pending::Keyring) {
             Pending::Memory(Some((subject, token))) => Some(self.write(&subject, &token)),
             Pending::Memory(None) | Pending::Keyring => None,
         };
         match waiting {
-            Some(writing) => writing.await,
+            Some(writing) => writing.await.map(drop),
             None => Ok(()),
         }
     }
 
-    fn write(&self, subject: &str, token: &RefreshToken) -> BoxFuture<'static, Result<(), KeyringError>> {
+    /// From now on the keyring has nothing of it; whoever asks for this clears the entry.
+    pub(super) fn stay_in_memory(&self) {
+        *self.pending() = Pending::Memory(None);
+    }
+
+    fn write(&self, subject: &str, token: &RefreshToken) -> BoxFuture<'static, Result<bool, KeyringError>> {
         self.place.write(Stored {
             session: self.name.clone(),
             issuer: self.place.issuer.clone(),
@@ -212,7 +236,11 @@ impl Keep for KeptRefresh {
         };
         Box::pin(async move {
             match writing {
-                Some(writing) => writing.await.map_err(|error| NotKept(error.to_string())),
+                Some(writing) => match writing.await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(NotKept("another sign-in has taken its place".to_owned())),
+                    Err(error) => Err(NotKept(error.to_string())),
+                },
                 None => Ok(()),
             }
         })
@@ -316,7 +344,7 @@ impl Inner {
     pub(super) async fn settle(&self, session: &Session, in_keyring: bool) {
         let keep =
             self.held().as_ref().filter(|held| held.name == session.token).map(|held| held.keep.clone());
-        if let Some(keep) = keep.filter(|_| in_keyring)
+        if let Some(keep) = keep.filter(|_| in_keyring && self.stays_signed_in())
             && let Err(error) = keep.settle().await
         {
             tracing::warn!(%error, "The next start asks for a new sign-in.");
@@ -464,6 +492,44 @@ mod tests {
         let answer = server(&url, &session).whoami().await;
         assert_eq!(answer, Err(ClientError::SignInUnavailable));
         assert!(ClientError::SignInUnavailable.is_transient());
+    }
+
+    /// None without a keyring.
+    fn place(service: &str) -> Option<Arc<RefreshEntry>> {
+        std::env::var_os("CHATEHR_TEST_KEYRING")?;
+        let (keyring, entry) = (Keyring::new(service), "refresh:test".to_owned());
+        let (issuer, owner, last) = ("https://login.example".to_owned(), Arc::default(), Mutex::default());
+        Some(Arc::new(RefreshEntry { keyring, entry, issuer, owner, last }))
+    }
+
+    fn held_by(place: &RefreshEntry) -> Option<String> {
+        let text = place.keyring.get(&place.entry).unwrap()?;
+        Some(serde_json::from_str::<Stored>(&text).unwrap().token)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_late_refresh_of_a_session_that_was_replaced_or_left_is_not_kept() {
+        let Some(place) = place("chatehr-test-late-refresh") else { return };
+        let session = |name: &str| KeptRefresh::undecided(place.clone(), name.to_owned(), true);
+        let token = |text: &str| RefreshToken::new(text.to_owned());
+        let (former, later) = (session("clinic:1"), session("clinic:2"));
+        former.keep("physician-12", &token("first")).await.unwrap();
+        former.settle().await.unwrap();
+        former.keep("physician-12", &token("second")).await.unwrap();
+        assert_eq!(held_by(&place).as_deref(), Some("second"));
+        // A sign-in that is not decided yet replaces nothing.
+        later.keep("physician-12", &token("third")).await.unwrap();
+        former.keep("physician-12", &token("fourth")).await.unwrap();
+        assert_eq!(held_by(&place).as_deref(), Some("fourth"));
+        later.settle().await.unwrap();
+        former.keep("physician-12", &token("late")).await.unwrap_err();
+        assert_eq!(held_by(&place).as_deref(), Some("third"));
+        later.keep("physician-12", &token("fifth")).await.unwrap();
+        assert_eq!(held_by(&place).as_deref(), Some("fifth"));
+        // Nobody is signed in any more.
+        place.clear().await.unwrap();
+        later.keep("physician-12", &token("later still")).await.unwrap_err();
+        assert_eq!(held_by(&place), None);
     }
 
     #[test]

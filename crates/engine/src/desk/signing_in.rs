@@ -11,7 +11,6 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use chatehr_client::ClientError;
 use chatehr_contract::{
     BeginSignIn, ClinicSignIn, ErrorCode, ErrorReport, PersonName, Session, SignInWait, SignInWay, Stage,
-    Timestamp,
 };
 use chatehr_sign_in::{Browser, Keep, NoBrowser, Provider, SignInError};
 use tokio::sync::oneshot;
@@ -116,21 +115,16 @@ impl Desk {
     pub fn cancel_sign_in(&self) {
         self.inner.give_up_attempt();
     }
+}
 
-    /// Asks the person at the window to show the provider again who they are, in the browser; when they did. For what
-    /// must not be done by somebody who merely found the window open.
+impl Inner {
+    /// Asks the person at the window to show the provider again who they are, in the browser. For what must not be done by
+    /// somebody who merely found the window open.
     ///
     /// # Errors
     /// It was given up or not finished, another person came back, or the provider did not ask; nobody is signed in with
     /// a clinic account.
-    pub async fn reauthenticate(&self) -> Result<Timestamp, ErrorReport> {
-        self.inner.reauthenticate().await
-    }
-}
-
-impl Inner {
-    /// See [`Desk::reauthenticate`].
-    pub(super) async fn reauthenticate(self: &Arc<Self>) -> Result<Timestamp, ErrorReport> {
+    pub(super) async fn reauthenticate(self: &Arc<Self>) -> Result<(), ErrorReport> {
         let provider = self.provider()?;
         let held = self.held().clone().ok_or_else(|| ErrorReport::new(ErrorCode::SignedOut))?;
         let attempt = self.begin_attempt();
@@ -145,7 +139,8 @@ impl Inner {
         if session.subject() != held.session.subject() {
             return Err(ErrorReport::new(ErrorCode::OtherPerson));
         }
-        session.auth_time().ok_or_else(|| ErrorReport::new(ErrorCode::NotShownAgain))
+        // Without it the provider's word has been refused already.
+        session.auth_time().map(drop).ok_or_else(|| ErrorReport::new(ErrorCode::NotShownAgain))
     }
 }
 
@@ -273,7 +268,15 @@ impl Inner {
         let by_browser = way == SignInWay::Browser;
         let name = new_name(&self.surroundings).map_err(|error| report::internal(&error))?;
         let keep = Arc::new(KeptRefresh::undecided(workstation.refresh.clone(), name.clone(), by_browser));
-        let session = attempt.at_provider(&provider, way, anew, Some(keep.clone())).await?;
+        // Without it the provider is not asked for a session that outlives the program.
+        let outlives = self.stays_signed_in().then(|| keep.clone() as Arc<dyn Keep>);
+        let session = match attempt.at_provider(&provider, way, anew, outlives).await {
+            // To start again with another code would end the same way.
+            Err(Ended::Failed(error)) if !by_browser && error.code == ErrorCode::NotShownAgain => {
+                return Err(ErrorReport::new(ErrorCode::NotShownByCode).into());
+            }
+            outcome => outcome?,
+        };
         self.wait_for(number, SignInWait::Records);
         let held = Held { name, session, keep };
         let outcome = self.let_in(workstation, &held, number).await;

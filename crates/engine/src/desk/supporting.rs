@@ -1,7 +1,7 @@
 //! The support bundle of an open desk: put together, shown, and saved as it was shown.
 //!
 //! Promises: what is saved is the text that was shown last; that it was saved is on record before it is. Refuses both while
-//! nobody is signed in: an administrator has a command of their own.
+//! nobody is signed in (an administrator has a command of their own) and to whom the access table refuses it.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use std::{
 
 use chatehr_contract::{
     Connection, ErrorCode, ErrorReport, Figures, Lapse, ProgramState, SaveSupportBundle, Stage,
-    SupportPreview, Timestamp,
+    SupportPreview, Timestamp, access::Action,
 };
 
 use super::{Desk, Open};
@@ -39,9 +39,10 @@ impl Desk {
     /// Puts it together, and keeps it for saving.
     ///
     /// # Errors
-    /// Nobody is signed in; the files do not answer.
+    /// Nobody is signed in; not this role's to do; the files do not answer.
     pub async fn support_bundle(&self, host: HostReport) -> Result<SupportPreview, ErrorReport> {
         let open = self.inner.open()?;
+        self.inner.may_at_all(&open, Action::SupportExport).await?;
         let workstation = self.inner.workstation()?;
         let (state, figures, now) = (self.state().await, self.figures().await?, self.inner.now());
         let audit = audit_in_words(&open).await?;
@@ -73,9 +74,10 @@ impl Desk {
     /// Saves what was shown last.
     ///
     /// # Errors
-    /// Nothing was shown; there is such a file; it cannot be written there; it cannot be put on record.
+    /// Not this role's to do; nothing was shown; there is such a file; it cannot be written there; it cannot be put on record.
     pub async fn save_support_bundle(&self, request: SaveSupportBundle) -> Result<(), ErrorReport> {
         let open = self.inner.open()?;
+        self.inner.may_at_all(&open, Action::SupportExport).await?;
         let text = self.inner.bundle.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let text = text.ok_or_else(|| ErrorReport::new(ErrorCode::Internal))?;
         let to = PathBuf::from(request.file.trim());
@@ -97,7 +99,7 @@ impl Desk {
                 Err(error) => Err(crate::report::internal(&error)),
             }
         };
-        self.on_record(&open, "support.export", writing).await
+        self.on_record(&open, Action::SupportExport.as_str(), writing).await
     }
 }
 

@@ -18,6 +18,8 @@ use crate::report;
 
 /// How often the server is asked to vouch, where something was written since.
 const VOUCH: Duration = Duration::from_secs(60);
+/// Rounds of the above between two questions whose session it is: five minutes.
+const WHOSE: u32 = 5;
 /// Rounds of the above between two looks at the policy and at what is past its time: an hour.
 const ROUNDS: u32 = 60;
 const DAY: i64 = 24 * 60 * 60;
@@ -28,11 +30,18 @@ impl Inner {
         // The start has its own work for the files first.
         time::sleep(Duration::from_secs(2)).await;
         self.read_through(&open).await;
-        let mut round = 0u32;
+        let (mut round, mut heard) = (0u32, false);
         loop {
-            if round.is_multiple_of(ROUNDS) {
-                self.keep_policy(&open).await;
+            let due = round.is_multiple_of(ROUNDS);
+            // A workstation that was without the server asks as soon as it is not.
+            if due || !heard {
+                heard = self.keep_policy(&open).await;
+            }
+            if due {
                 self.let_go(&open).await;
+            }
+            if round.is_multiple_of(WHOSE) && round > 0 && self.is_online() {
+                self.ask_whose_it_is(&open);
             }
             self.have_vouched(&open).await;
             round = round.wrapping_add(1);
@@ -57,19 +66,22 @@ impl Inner {
         }
     }
 
-    /// Fetches the clinic's policy, or goes by the one that was kept.
-    async fn keep_policy(&self, open: &Arc<Open>) {
-        let Ok(device) = open.vault(chatehr_vault::Vault::device).await else { return };
+    /// Fetches the clinic's policy, or goes by the one that was kept. Whether the server was heard.
+    async fn keep_policy(&self, open: &Arc<Open>) -> bool {
+        let Ok(device) = open.vault(chatehr_vault::Vault::device).await else { return false };
         let pinned = device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok());
         if let Some(policy) = kept_policy(&device) {
             open.set_policy(policy);
         }
-        if !self.is_online() || !self.server_has("policy").await {
-            return;
+        if !self.is_online() {
+            return false;
+        }
+        if !self.server_has("policy").await {
+            return true;
         }
         match open.server.policy(pinned).await {
             Ok(verified) => {
-                let Ok(text) = serde_json::to_string(&verified.signed) else { return };
+                let Ok(text) = serde_json::to_string(&verified.signed) else { return true };
                 let key = verified.key.to_bytes();
                 let kept = open.vault(move |vault| {
                     if vault.know_server(&key)? {
@@ -78,14 +90,19 @@ impl Inner {
                     Ok(())
                 });
                 if kept.await.is_ok() {
+                    self.heed_staying(&verified.policy).await;
                     open.set_policy(verified.policy);
                 }
             }
             Err(PolicyError::KeyChanged { .. }) => {
                 self.alarm(open, ErrorCode::ServerKeyChanged, "policy.read").await;
             }
-            Err(error) => tracing::warn!(%error, "The policy stays as it was."),
+            Err(error) => {
+                tracing::warn!(%error, "The policy stays as it was.");
+                return false;
+            }
         }
+        true
     }
 
     /// Has the server counter-sign the head of the audit log.

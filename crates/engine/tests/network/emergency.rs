@@ -18,7 +18,7 @@ async fn a_record_that_is_being_opened_when_the_screen_locks_does_not_open_behin
     }
     let world = World::open().await;
     let desk = &world.bench.desk;
-    desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
     let id = world.clinic.request(Urgency::Routine, "a cough").await.id;
     world.bench.until_known(&id).await;
     world.clinic.taken_by(LINDQVIST, &id).await;

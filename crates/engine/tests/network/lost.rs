@@ -156,7 +156,7 @@ async fn what_may_have_happened_is_still_called_that_after_a_lock_and_is_found_o
     }
     let world = World::open().await;
     let desk = &world.bench.desk;
-    desk.set_pin(SetPin { pin: SecretText::new("402917") }).await.unwrap();
+    desk.set_pin(SetPin { pin: SecretText::new("402917"), present: None }).await.unwrap();
     for behind_the_lock in [false, true] {
         let (id, before) = ready(&world, "accept").await;
         world.network.take();

@@ -49,6 +49,11 @@ impl Drop for World {
 impl World {
     /// None, and a line that says so, where the provider is not installed. Access tokens last so many seconds.
     pub async fn open(token_seconds: u32) -> Option<Self> {
+        Self::with_policy(token_seconds, Policy::default()).await
+    }
+
+    /// The same, of a clinic with rules of its own.
+    pub async fn with_policy(token_seconds: u32, policy: Policy) -> Option<Self> {
         if !keyring_is_here() {
             return None;
         }
@@ -78,6 +83,7 @@ impl World {
         let config = Config {
             database: Some(store.path().join("clinic.db")),
             oidc: Some(chatehr_token::Settings::new(&issuer, [API])),
+            policy,
             ..Config::new("127.0.0.1:0".parse().unwrap(), API_KEY, [7; 32])
         };
         let clinic = start_server(config).await.unwrap();
@@ -171,6 +177,14 @@ impl Place {
     pub async fn sign_in(&mut self, login: &str) -> Sight {
         self.begin(SignInWay::Browser);
         self.go_through(login).await
+    }
+
+    /// Asks for a PIN, and shows in the browser who asks.
+    pub async fn set_pin(&mut self, pin: &str, login: &str) -> Result<(), ErrorReport> {
+        let (desk, request) = (self.bench.desk.clone(), SetPin { pin: SecretText::new(pin), present: None });
+        let asked = tokio::spawn(async move { desk.set_pin(request).await });
+        self.go_through(login).await;
+        asked.await.unwrap()
     }
 
     pub async fn signed_in(settings: Settings, login: &str) -> Self {
