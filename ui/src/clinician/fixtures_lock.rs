@@ -1,6 +1,9 @@
-//! The rehearsal's lock: the scenes `locked`, `locked-offline`, `locked-nopin`, `warned` and `ending`; the PIN is 402917.
+//! The rehearsal's lock: the scenes `locked`, `locked-offline`, `locked-nopin`, `warned` and `ending`; the PIN is 402917. In
+//! the scene `pin-late` nobody has signed in for a while.
 
-use chatehr_contract::{ErrorCode, ErrorReport, PersonName, SetPin, Stage, Timestamp, UnlockWithPin};
+use chatehr_contract::{
+    ErrorCode, ErrorReport, PersonName, RemovePin, SecretText, SetPin, Stage, Timestamp, UnlockWithPin,
+};
 use serde_json::Value;
 
 use super::fixtures::{ask, say};
@@ -60,22 +63,43 @@ impl Lock {
                     Err(error) => return Some(Err(error)),
                 };
                 if self.pin.as_deref() != Some(typed.pin.expose()) {
-                    self.tries = self.tries.saturating_sub(1);
-                    let wrong = ErrorReport::new(ErrorCode::WrongPin);
-                    return Some(Err(match self.tries {
-                        0 => ErrorReport::new(ErrorCode::PinSpent),
-                        left => wrong.with_detail(format!("{left} more tries")),
-                    }));
+                    return Some(Err(self.wrong()));
                 }
                 self.since = None;
             }
             "set_pin" => match ask::<SetPin>(request) {
-                Ok(set) => self.pin = Some(set.pin.expose().to_owned()),
+                Ok(set) => match self.proven(set.present.as_ref()) {
+                    Ok(()) => self.pin = Some(set.pin.expose().to_owned()),
+                    Err(error) => return Some(Err(error)),
+                },
                 Err(error) => return Some(Err(error)),
             },
-            "remove_pin" => self.pin = None,
+            "remove_pin" => match ask::<RemovePin>(request).and_then(|ask| self.proven(ask.present.as_ref()))
+            {
+                Ok(()) => self.pin = None,
+                Err(error) => return Some(Err(error)),
+            },
             _ => return None,
         }
         Some(say(()))
+    }
+
+    fn proven(&mut self, present: Option<&SecretText>) -> Result<(), ErrorReport> {
+        match present {
+            Some(typed) if self.pin.as_deref() != Some(typed.expose()) => Err(self.wrong()),
+            None if self.scene == "pin-late" => Err(ErrorReport::new(ErrorCode::SignInForPin)),
+            _ => {
+                self.tries = 5;
+                Ok(())
+            }
+        }
+    }
+
+    fn wrong(&mut self) -> ErrorReport {
+        self.tries = self.tries.saturating_sub(1);
+        match self.tries {
+            0 => ErrorReport::new(ErrorCode::PinSpent),
+            left => ErrorReport::new(ErrorCode::WrongPin).with_detail(format!("{left} more tries")),
+        }
     }
 }

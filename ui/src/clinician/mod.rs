@@ -48,6 +48,7 @@ pub mod locked;
 pub mod long_list;
 pub mod notice;
 pub mod pin_card;
+pub mod pin_form;
 pub mod rail;
 pub mod restore;
 pub mod row;

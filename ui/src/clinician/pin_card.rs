@@ -1,13 +1,14 @@
 //! "Screen lock" in Settings: locking now, and the PIN that unlocks.
 
-use chatehr_contract::{SecretText, SetPin, command::clinician as command};
+use chatehr_contract::{RemovePin, SetPin, command::clinician as command};
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
-    digits_form::DigitsForm,
     here,
     notice::ErrorNotice,
+    pin_form::{Change, PinForm, Typed},
     shell::{Dispatch, Step},
 };
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 pub struct PinCardProps {
     /// Whether there is a PIN.
     pub pin_set: bool,
+    /// Whether people sign in with a clinic account.
+    pub clinic: bool,
     /// Told when that has changed.
     pub dispatch: Dispatch,
 }
@@ -29,64 +32,76 @@ pub struct PinCardProps {
 pub fn PinCard(props: &PinCardProps) -> Html {
     let backend = use_backend();
     let doing = use_doing();
-    let (asking, said) = (use_state(|| false), use_state(|| None::<&'static str>));
-    let ask = |open: bool| {
+    let (asking, said) = (use_state(|| None::<Change>), use_state(|| None::<&'static str>));
+    let ask = |change: Option<Change>| {
         let (asking, said, doing) = (asking.setter(), said.setter(), doing.clone());
-        Callback::from(move |()| {
+        move |_: MouseEvent| {
             doing.dismiss();
             said.set(None);
-            asking.set(open);
+            asking.set(change);
+        }
+    };
+    let on_back = {
+        let (asking, doing, backend) = (asking.setter(), doing.clone(), backend.clone());
+        Callback::from(move |()| {
+            if doing.busy() {
+                // The answer to what was asked says so, and the form stays for another attempt.
+                let backend = backend.clone();
+                spawn_local(async move { drop(backend.call::<command::CancelSignIn>(&()).await) });
+                return;
+            }
+            doing.dismiss();
+            asking.set(None);
         })
     };
     let done = {
         let (asking, said, dispatch) = (asking.setter(), said.setter(), props.dispatch.clone());
         move |words: &'static str| {
-            asking.set(false);
+            asking.set(None);
             said.set(Some(words));
             dispatch.dispatch(Step::ReadAll);
         }
     };
-    let on_pin = {
-        let (backend, doing, done) = (backend.clone(), doing.clone(), done.clone());
-        Callback::from(move |pin: String| {
+    let on_typed = {
+        let (backend, doing, change) = (backend.clone(), doing.clone(), *asking);
+        Callback::from(move |Typed { present, pin }: Typed| {
             let (backend, done) = (backend.clone(), done.clone());
-            let ask = SetPin { pin: SecretText::new(pin) };
-            let work = async move { backend.call::<command::SetPin>(&ask).await };
-            doing.run(work, move |()| done(" The PIN is set."));
+            match change {
+                Some(Change::Remove) => {
+                    let ask = RemovePin { present };
+                    let work = async move { backend.call::<command::RemovePin>(&ask).await };
+                    doing.run(work, move |()| done(" The PIN is removed."));
+                }
+                _ => {
+                    let ask = SetPin { pin, present };
+                    let work = async move { backend.call::<command::SetPin>(&ask).await };
+                    doing.run(work, move |()| done(" The PIN is set."));
+                }
+            }
         })
     };
-    let remove = {
-        let (backend, doing) = (backend.clone(), doing.clone());
-        move |_: MouseEvent| {
-            let (backend, done) = (backend.clone(), done.clone());
-            let work = async move { backend.call::<command::RemovePin>(&()).await };
-            doing.run(work, move |()| done(" The PIN is removed."));
-        }
-    };
     let lock = move |_: MouseEvent| here::lock(&backend);
-    let open = ask(true);
     html! {
         <section class="card" data-test="pin-card">
             <h2>{ "Screen lock" }</h2>
             <p class="hint">
                 { "The screen locks by itself when nobody uses it, after the time that your clinic sets. Drafts are kept, and what you have sent goes out." }
             </p>
-            if *asking {
-                <DigitsForm id="new-pin" label={if props.pin_set { "New PIN" } else { "PIN" }} act="Set the PIN" most=12
-                    hint={Some(AttrValue::from("6 to 12 digits. After five wrong tries only signing in unlocks."))} busy={doing.busy()}
-                    error={doing.error()} on_digits={on_pin} on_back={ask(false)} />
+            if let Some(change) = *asking {
+                <PinForm key={format!("{change:?}")} {change} pin_set={props.pin_set} clinic={props.clinic} busy={doing.busy()} error={doing.error()}
+                    {on_typed} {on_back} />
             } else {
                 if let Some(error) = doing.error() { <ErrorNotice {error} /> }
                 <div class="card-line">
                     <button type="button" class="button" onclick={lock} data-test="lock-from-settings">
                         <Icon glyph={Glyph::Lock} />{ "Lock now" }<kbd class="key" aria-hidden="true">{ "Ctrl L" }</kbd>
                     </button>
-                    <button type="button" class="button" disabled={doing.busy()} onclick={move |_| open.emit(())} data-test="set-pin">
+                    <button type="button" class="button" disabled={doing.busy()} onclick={ask(Some(Change::Set))} data-test="set-pin">
                         { if props.pin_set { "Change the PIN…" } else { "Set a PIN…" } }
                     </button>
                     if props.pin_set {
-                        <button type="button" class="button quiet" disabled={doing.busy()} onclick={remove} data-test="remove-pin">
-                            { "Remove the PIN" }
+                        <button type="button" class="button quiet" disabled={doing.busy()} onclick={ask(Some(Change::Remove))} data-test="remove-pin">
+                            { "Remove the PIN…" }
                         </button>
                     }
                     <span role="status" data-test="pin-result">

@@ -100,7 +100,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
             if may_list(&props.person) { <GlassCard /> }
             <KeyCard keys={props.state.keys} may_export={props.state.may_export} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
                 dispatch={props.dispatch.clone()} />
-            <PinCard pin_set={props.state.pin_set} dispatch={props.dispatch.clone()} />
+            <PinCard pin_set={props.state.pin_set} clinic={props.state.clinic_sign_in.offered} dispatch={props.dispatch.clone()} />
             <DataCard connection={props.state.connection.clone()} />
             <section class="card">
                 <h2>{ "Appearance" }</h2>

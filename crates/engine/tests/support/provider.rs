@@ -181,10 +181,17 @@ impl Place {
 
     /// Asks for a PIN, and shows in the browser who asks.
     pub async fn set_pin(&mut self, pin: &str, login: &str) -> Result<(), ErrorReport> {
-        let (desk, request) = (self.bench.desk.clone(), SetPin { pin: SecretText::new(pin), present: None });
-        let asked = tokio::spawn(async move { desk.set_pin(request).await });
-        self.go_through(login).await;
-        asked.await.unwrap()
+        loop {
+            let desk = self.bench.desk.clone();
+            let request = SetPin { pin: SecretText::new(pin), present: None };
+            let asked = tokio::spawn(async move { desk.set_pin(request).await });
+            self.go_through(login).await;
+            match asked.await.unwrap() {
+                // A keyring that was too busy is asked again, as a person would.
+                Err(error) if error.retryable => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     pub async fn signed_in(settings: Settings, login: &str) -> Self {

@@ -215,7 +215,8 @@ impl Cast {
             | Action::DeskOpen
             | Action::RecordPrint
             | Action::AuditExport
-            | Action::RecordsBackUp => return None,
+            | Action::RecordsBackUp
+            | Action::SupportExport => return None,
             Action::PhysicianRead => match at(if only_own { "physician-13" } else { "none" }) {
                 Some(path) => plain((only_own || to == To::Unknown).then_some(&path)?),
                 None => plain(only_own.then_some(path)?),
