@@ -4,7 +4,7 @@
 //! for a bounded time; a server that cannot be reached holds nobody up, and ends it by itself in the end. Refuses to do
 //! so to a session of an identity provider: its tokens are the provider's to end (`provider_session`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chatehr_client::SignedIn;
 use chatehr_contract::Session;
@@ -16,6 +16,15 @@ use super::{Inner, provider_session::is_at_provider};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Inner {
+    /// Whoever is at the window, has locked it, or cannot get at their files.
+    pub(super) fn signed_in_or_blocked(self: &Arc<Self>) -> Option<(Session, SignedIn)> {
+        self.signed_in_here().or_else(|| {
+            let blocked = self.state().blocked_session.clone()?;
+            let server = self.server_of(&self.workstation.as_ref()?.client, &blocked);
+            Some((blocked, server))
+        })
+    }
+
     /// Whoever is at the window, or has locked it.
     pub(super) fn signed_in_here(&self) -> Option<(Session, SignedIn)> {
         let open = self.open().ok().map(|open| (open.session.clone(), open.server.clone()));

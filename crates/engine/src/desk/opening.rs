@@ -91,7 +91,7 @@ impl Desk {
     /// When the keyring does not let go of the session; nobody is signed in all the same.
     pub async fn sign_out(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
-        let left = self.inner.signed_in_here();
+        let left = self.inner.signed_in_or_blocked();
         let mut telling = None;
         if let Ok(open) = self.inner.open() {
             telling = self.inner.close_glass(&open, "sign-out").await;
@@ -261,7 +261,7 @@ impl Inner {
         signed_in_by: Option<&'static str>,
     ) {
         let token = session.token.clone();
-        let before = self.signed_in_here().filter(|(before, _)| before.token != token);
+        let before = self.signed_in_or_blocked().filter(|(before, _)| before.token != token);
         match self.locked_session() {
             Some(locked) if locked.id == session.id => {
                 self.open_again(workstation, session, unlocked_by).await;
