@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use chatehr_contract::*;
 use chatehr_engine::Settings;
 use chatehr_network::Link;
-use chatehr_vault::keyring::Keyring;
+use chatehr_vault::keyring::{Keyring, KeyringError};
 use provider::{Place, World};
 use support::*;
 use tempfile::TempDir;
@@ -31,7 +31,12 @@ use tempfile::TempDir;
 fn kept(settings: &Settings) -> (Option<String>, Option<String>) {
     let ring = Keyring::new(&settings.keyring_service);
     let place = entry_name(&settings.api_url);
-    let get = |kind: &str| ring.get(&format!("{kind}:{place}")).unwrap().map(|text| text.to_string());
+    let get = |kind: &str| {
+        let mut asked = (0..10).map(|_| ring.get(&format!("{kind}:{place}")));
+        // A keyring that is busy answers a moment later.
+        let answer = asked.find(|answer| !matches!(answer, Err(KeyringError::Locked)));
+        answer.expect("the keyring answers").unwrap().map(|text| text.to_string())
+    };
     (get("session"), get("refresh"))
 }
 
@@ -50,7 +55,7 @@ fn refresh_token(settings: &Settings) -> String {
 
 /// The keyring has nothing of anybody any more.
 async fn until_forgotten(settings: &Settings) {
-    for _ in 0..100 {
+    for _ in 0..200 {
         if kept(settings) == (None, None) {
             return;
         }

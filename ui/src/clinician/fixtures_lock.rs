@@ -22,8 +22,10 @@ impl Lock {
         Self {
             scene: scene.to_owned(),
             since: scene.starts_with("locked").then(|| now.plus_seconds(-1320)),
-            pin: (scene != "locked-nopin" && scene != "nopin" && !scene.starts_with("locked-clinic-"))
-                .then(|| "402917".to_owned()),
+            pin: (scene != "locked-nopin"
+                && !scene.starts_with("nopin")
+                && !scene.starts_with("locked-clinic-"))
+            .then(|| "402917".to_owned()),
             tries: 5,
             warned: (scene == "warned").then(|| now.plus_seconds(25)),
         }

@@ -1,5 +1,5 @@
 //! The rehearsal's sign-in with a clinic account: the scenes `clinic`, `clinic-asked`, `clinic-browser`, `clinic-code`,
-//! `clinic-opening` and `clinic-error` at the sign-in screen, and `locked-clinic` and its like at the locked one.
+//! `clinic-opening` and `clinic-error` at the sign-in screen, `locked-clinic` and its like at the locked one, and `nopin-clinic` for who sets a first PIN.
 
 use chatehr_contract::{ClinicSignIn, ErrorCode, ErrorReport, SignInWait, SignInWay, Timestamp};
 use serde_json::Value;
@@ -20,7 +20,8 @@ impl Clinic {
             _ => None,
         };
         let error = (scene == "clinic-error").then(|| ErrorReport::new(ErrorCode::SignInTimedOut));
-        Self(ClinicSignIn { offered: scene.starts_with("clinic"), waiting, error })
+        let offered = scene.starts_with("clinic") || scene == "nopin-clinic";
+        Self(ClinicSignIn { offered, waiting, error })
     }
 
     pub(super) fn state(&self) -> ClinicSignIn {
