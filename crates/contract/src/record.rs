@@ -69,6 +69,19 @@ impl Consultation {
             .and_then(Value::as_array)
             .is_some_and(|ids| ids.iter().any(|id| id.as_str() == Some(person.as_str())))
     }
+
+    /// Whether somebody else has put this person in charge, and they have done nothing with it yet, nor said that they
+    /// have seen it.
+    pub fn was_handed_to(&self, person: &PersonId) -> bool {
+        let by_them = |entry: &HistoryEntry| entry.actor_id.as_ref() == Some(person);
+        let last = self
+            .history
+            .iter()
+            .rfind(|entry| entry.action == "handed_off" || (by_them(entry) && entry.action != "note"));
+        self.physician_id.as_ref() == Some(person)
+            && matches!(self.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
+            && last.is_some_and(|last| last.action == "handed_off" && !by_them(last))
+    }
 }
 
 impl fmt::Debug for Consultation {

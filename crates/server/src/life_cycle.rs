@@ -171,7 +171,8 @@ pub(crate) fn decline(
     Ok(Some(after))
 }
 
-/// A physician, or a nurse who acts for one, has seen it and says so. `None` when they had said so before and nothing changes.
+/// A physician, or a nurse who acts for one, has seen it and says so: a request that waits, or what a colleague has handed to
+/// them. `None` when they had said so before and nothing changes.
 pub(crate) fn acknowledge(
     before: &Consultation,
     me: &Person,
@@ -180,7 +181,7 @@ pub(crate) fn acknowledge(
 ) -> Result<Option<Consultation>, Refusal> {
     let mine = before.physician_id.is_some() && before.physician_id.as_ref() == me.stands_for();
     if mine && before.status.is_open() {
-        return Ok(None);
+        return if before.was_handed_to(&me.id) { seen(before, me, now).map(Some) } else { Ok(None) };
     }
     if before.status != ConsultationStatus::Pending {
         return Err(Refusal::Conflict("The consultation no longer waits for an answer."));
@@ -197,10 +198,16 @@ pub(crate) fn acknowledge(
     if acknowledged(before) {
         return Ok(None);
     }
-    may_go_on(before)?;
-    let mut after = changed(before, now);
+    let mut after = seen(before, me, now)?;
     forget_decline(&mut after, &me.id);
     escalation::acknowledge(&mut after, &me.id, callable, now);
+    Ok(Some(after))
+}
+
+/// With the entry that says so.
+fn seen(before: &Consultation, me: &Person, now: Timestamp) -> Result<Consultation, Refusal> {
+    may_go_on(before)?;
+    let mut after = changed(before, now);
     after.history.push(HistoryEntry {
         at: now,
         actor_id: Some(me.id.clone()),
@@ -209,7 +216,7 @@ pub(crate) fn acknowledge(
         to: None,
         note: None,
     });
-    Ok(Some(after))
+    Ok(after)
 }
 
 /// Words for colleagues, while somebody still has to do something.

@@ -24,7 +24,7 @@ pub(crate) fn claim(consultation: &Consultation, person: &Person) -> Option<Clai
     let waits = wants_answer_from(consultation, person)
         && escalation.as_ref().is_none_or(|escalation| escalation.state != EscalationState::Acknowledged)
         && !waits_by_own_doing(consultation, &person.id);
-    if !waits && !was_handed_to(consultation, &person.id) {
+    if !waits && !consultation.was_handed_to(&person.id) {
         return None;
     }
     let is_target = |escalation: &Escalation| escalation.target_id.as_ref() == Some(&person.id);
@@ -72,16 +72,6 @@ fn waits_by_own_doing(consultation: &Consultation, me: &PersonId) -> bool {
         Some(last) => last.actor_id.as_ref() == Some(me),
         None => consultation.metadata.get("createdBy").and_then(|by| by.as_str()) == Some(me.as_str()),
     }
-}
-
-/// Somebody else has put this person in charge, and they have done nothing with it yet.
-fn was_handed_to(consultation: &Consultation, me: &PersonId) -> bool {
-    let last = consultation.history.iter().rfind(|entry| {
-        entry.action == "handed_off" || (entry.actor_id.as_ref() == Some(me) && entry.action != "note")
-    });
-    consultation.physician_id.as_ref() == Some(me)
-        && matches!(consultation.status, ConsultationStatus::Assigned | ConsultationStatus::InProgress)
-        && last.is_some_and(|last| last.action == "handed_off" && last.actor_id.as_ref() != Some(me))
 }
 
 #[cfg(test)]
@@ -178,6 +168,7 @@ mod tests {
         };
         assert_eq!(handed(&[("p", "created"), ("physician-2", "handed_off")]), Some(true));
         assert_eq!(handed(&[("physician-2", "handed_off"), ("physician-1", "status")]), None);
+        assert_eq!(handed(&[("physician-2", "handed_off"), ("physician-1", "acknowledged")]), None);
         assert_eq!(handed(&[("p", "created"), ("physician-1", "status")]), None);
     }
 }

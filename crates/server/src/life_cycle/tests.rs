@@ -264,6 +264,36 @@ fn what_was_acknowledged_and_not_accepted_goes_on() {
 }
 
 #[test]
+fn what_a_colleague_has_handed_over_is_acknowledged_once_and_what_one_has_taken_is_not() {
+    let policy = EscalationPolicy::default();
+    let callable = Callable { policy: &policy, on_call: &[] };
+    let physician = |id: &str| Person {
+        id: PersonId::new(id),
+        role: Role::Physician,
+        delegates_for: None,
+        specialties: vec![SpecialtyCode::Cardiology],
+        session: None,
+        via: None,
+    };
+    let (giver, me) = (physician("d-1"), physician("d-2"));
+    let accept = ConsultationUpdate { status: Status::Assigned, physician_id: None, notes: None };
+    let now = Timestamp::from_millis(60_000);
+    let record =
+        update(&asked(Urgency::Urgent, callable), &accept, &Actor::Person(giver.clone()), callable, now)
+            .unwrap();
+    assert_eq!(acknowledge(&record, &giver, callable, now).unwrap(), None, "accepting has said so");
+    let wish = Handoff { physician_id: Some(me.id.clone()), specialty: None, reason: "Off duty".to_owned() };
+    let record = hand_off(&record, &wish, &Actor::Person(giver), callable, now).unwrap();
+    assert!(record.was_handed_to(&me.id));
+    let seen = acknowledge(&record, &me, callable, now).unwrap().unwrap();
+    assert!(!seen.was_handed_to(&me.id));
+    let last = seen.history.last().unwrap();
+    assert_eq!((last.action.as_str(), last.actor_id.as_ref()), ("acknowledged", Some(&me.id)));
+    assert_eq!((seen.version, &seen.status), (record.version + 1, &record.status));
+    assert_eq!(acknowledge(&seen, &me, callable, now).unwrap(), None, "said once is enough");
+}
+
+#[test]
 fn a_patient_reads_that_it_was_declined_and_not_what_colleagues_wrote() {
     let policy = EscalationPolicy::default();
     let callable = Callable { policy: &policy, on_call: &[] };
