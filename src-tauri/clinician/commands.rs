@@ -1,13 +1,13 @@
 //! The clinician's commands, each a line to the desk. The table in the contract says which there are.
 
 use chatehr_contract::{
-    AddNote, AddPassphrase, AddRecoveryCode, AppointmentPage, AppointmentRange, BackUp, BeginSignIn,
-    BreakGlass, BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList, ConsultationPage,
-    ConsultationRef, ConsultationView, Conversation, ConversationRequest, DeclineConsultation, EditMessage,
-    ErrorReport, Figures, HandOffConsultation, KeepEdit, KeyList, KeySecret, KeySlotRef, NewRecoveryCode,
-    OutboxRef, Physician, ProgramState, RemovePin, RestoreToKeyring, RestoredToKeyring, RotatePassphrase,
-    SaveDraft, SaveSupportBundle, SendMessage, SetPin, SignIn, SupportPreview, UnlockWithPin,
-    command::clinician,
+    AddNote, AddPassphrase, AddRecoveryCode, AlertNote, AppointmentPage, AppointmentRange, BackUp,
+    BeginSignIn, BreakGlass, BrokenGlass, ColleaguesOf, CompleteConsultation, ConsultationList,
+    ConsultationPage, ConsultationRef, ConsultationView, Conversation, ConversationRequest,
+    DeclineConsultation, EditMessage, ErrorReport, Figures, HandOffConsultation, KeepEdit, KeyList,
+    KeySecret, KeySlotRef, NewRecoveryCode, OutboxRef, Physician, ProgramState, RemovePin, RestoreToKeyring,
+    RestoredToKeyring, RotatePassphrase, SaveDraft, SaveSupportBundle, SendMessage, SetPin, SignIn,
+    SupportPreview, UnlockWithPin, command::clinician,
 };
 use chatehr_desktop::answer::answer;
 use chatehr_engine::Desk;
@@ -240,6 +240,10 @@ async fn close_glass(desk: &Desk, (): ()) -> Answer<()> {
 
 async fn broken_glass(desk: &Desk, (): ()) -> Answer<Vec<BrokenGlass>> {
     desk.broken_glass().await
+}
+
+async fn note_alert(desk: &Desk, note: AlertNote) -> Answer<()> {
+    desk.note_alert(note).await
 }
 
 async fn test_alert(desk: &Desk, (): ()) -> Answer<()> {

@@ -146,6 +146,8 @@ macro_rules! clinician_commands {
             close_glass => CloseGlass(()) -> ();
             /// Who has opened what in an emergency; for administrators.
             broken_glass => BrokenGlass(()) -> Vec<$crate::BrokenGlass>;
+            /// Put on record what became of an alert at the window's top.
+            note_alert => NoteAlert($crate::AlertNote) -> ();
             /// Show a test notification; an error says that the desktop showed none.
             test_alert => TestAlert(()) -> ();
         }

@@ -810,6 +810,30 @@ pub struct ChangeNotice {
     pub glass_broken: bool,
 }
 
+/// What became of an alert at the window's top.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertNote {
+    /// Of which consultation.
+    pub id: ConsultationId,
+    /// What.
+    pub deed: AlertDeed,
+}
+
+/// See [`AlertNote`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AlertDeed {
+    /// It stands there.
+    Shown,
+    /// It stands there again, or still: nobody has answered.
+    Repeated,
+    /// Somebody has opened its consultation from there.
+    Opened,
+    /// Somebody has put it off.
+    PutOff,
+}
+
 /// What an alert says: no patient's data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -34,5 +34,6 @@ pub use desk::{Desk, HostReport, directory_name, kept_policy};
 pub use kiosk::Kiosk;
 pub use settings::{Settings, SettingsError};
 pub use surroundings::{
-    Clock, Listener, Notifier, NotifyError, OnResponse, Random, Response, Showing, Shown, Surroundings,
+    Clock, Listener, Notifier, NotifyError, OnResponse, OnService, Random, Response, Showing, Shown,
+    Surroundings,
 };

@@ -40,7 +40,14 @@ pub trait Notifier: Send + Sync {
 
     /// Takes the one with this number away: it was handled.
     fn close(&self, number: u64);
+
+    /// Tells from now on when the service that shows them goes, with all that it has shown, and when one comes. A desktop
+    /// that does not say so never tells.
+    fn follow(&self, _told: OnService) {}
 }
+
+/// Told whether there is a service now.
+pub type OnService = Box<dyn Fn(bool) + Send + Sync>;
 
 /// What a person does with a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,10 +37,6 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-
-    fn has_heard(&self, what: impl Fn(&ChangeNotice) -> bool) -> bool {
-        self.notices.lock().unwrap().iter().any(what)
-    }
 }
 
 /// What was written down, of this consultation or of all.
@@ -123,7 +119,7 @@ async fn what_is_acknowledged_at_one_workstation_is_closed_at_the_other_and_on_r
     there.until_closed_within(since, &made.id).await;
     here.until_closed_within(since, &made.id).await;
     for bench in [&here, &there] {
-        assert!(bench.has_heard(|notice| notice.answered.contains(&made.id)), "the window lets go of it too");
+        assert!(bench.heard(|notice| notice.answered.contains(&made.id)), "the window lets go of it too");
         let view = bench.desk.consultation(&made.id).await.unwrap();
         let seen = view.acknowledged.unwrap();
         assert!(seen.mine && seen.by.name.is_some());
@@ -197,36 +193,100 @@ async fn what_was_read_offline_is_said_after_the_next_start_of_the_program() {
     there.until("read", |state| state.counts.unread == before).await;
 }
 
+/// What a colleague has handed to this person, alerting at both workstations.
+async fn handed(clinic: &Clinic, here: &Bench, there: &Bench) -> ConsultationId {
+    let made = asked(clinic, &[here, there], Urgency::Urgent).await;
+    clinic.taken_by(LINDQVIST, &made.id).await;
+    let (lindqvist, _) = clinic.as_person(LINDQVIST).await;
+    let (_, me) = clinic.as_person(OKAFOR).await;
+    for bench in [here, there] {
+        bench.until_closed_within(Instant::now(), &made.id).await;
+    }
+    let count = |bench: &Bench| bench.desktop.shown.lock().unwrap().len();
+    let before = [count(here), count(there)];
+    let handoff = Handoff { physician_id: Some(me), specialty: None, reason: "I am off duty".to_owned() };
+    lindqvist.hand_off(&made.id, &handoff, None, "hand").await.unwrap();
+    for (bench, before) in [here, there].into_iter().zip(before) {
+        bench.until("told again", |_| count(bench) > before).await;
+        bench.until_known(&made.id).await;
+    }
+    there.desktop.closed.lock().unwrap().clear();
+    there.notices.lock().unwrap().clear();
+    made.id
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_colleague_hands_to_me_alerts_until_i_read_it_anywhere() {
+async fn what_a_colleague_hands_to_me_alerts_until_i_open_it_at_any_workstation() {
     if !keyring_is_here() {
         return;
     }
     let (clinic, dirs) = (Clinic::open().await, dirs());
     let [here, there] = two(&clinic, &dirs).await;
-    let made = asked(&clinic, &[&here, &there], Urgency::Urgent).await;
-    let (lindqvist, _) = clinic.as_person(LINDQVIST).await;
-    let update = ConsultationUpdate { status: ConsultationStatus::Assigned, physician_id: None, notes: None };
-    lindqvist.update_consultation(&made.id, &update, "take").await.unwrap();
-    let (_, me) = clinic.as_person(OKAFOR).await;
-    here.until_closed_within(Instant::now(), &made.id).await;
-    let count = there.desktop.shown.lock().unwrap().len();
-    let handoff = Handoff { physician_id: Some(me), specialty: None, reason: "I am off duty".to_owned() };
-    lindqvist.hand_off(&made.id, &handoff, None, "hand").await.unwrap();
-    there.until("told again", |_| there.desktop.shown.lock().unwrap().len() > count).await;
-    there.desktop.closed.lock().unwrap().clear();
-    let number = there.desktop.shown.lock().unwrap().last().unwrap().number;
-
-    here.until_known(&made.id).await;
-    here.desk.conversation(ConversationRequest { id: made.id.clone(), limit: 10 }).await.unwrap();
-    assert!(here.has_heard(|notice| notice.answered.contains(&made.id)));
-    // There is no message whose receipt could tell the other workstation, so there it stays until somebody acts.
-    here.desk.start_work(&made.id).await.unwrap();
+    let id = handed(&clinic, &here, &there).await;
     let since = Instant::now();
-    while !there.desktop.closed.lock().unwrap().contains(&number) {
-        assert!(since.elapsed() < WITHIN);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    // A window asks again whenever something changes.
+    for _ in 0..3 {
+        here.desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await.unwrap();
     }
+    assert!(here.heard(|notice| notice.answered.contains(&id)));
+    there.until_closed_within(since, &id).await;
+    assert!(there.heard(|notice| notice.answered.contains(&id)));
+    let (me, _) = clinic.as_person(OKAFOR).await;
+    let history = me.consultation(&id).await.unwrap().history;
+    assert_eq!(history.iter().filter(|entry| entry.action == "acknowledged").count(), 1);
+    let [written, elsewhere] = [
+        on_record(here, &clinic.settings(dirs[0].path()), Some(&id)).await,
+        on_record(there, &clinic.settings(dirs[1].path()), Some(&id)).await,
+    ];
+    assert_eq!(written.iter().filter(|action| *action == "alert.acknowledge").count(), 1, "{written:?}");
+    assert!(!elsewhere.iter().any(|action| action == "alert.acknowledge"), "nobody has opened it there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_to_me_and_opened_offline_is_said_when_the_connection_is_back() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, dirs) = (Clinic::open().await, dirs());
+    let [here, there] = two(&clinic, &dirs).await;
+    let id = handed(&clinic, &here, &there).await;
+    clinic.stop().await;
+    here.until_offline().await;
+    here.desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!there.heard(|notice| notice.answered.contains(&id)), "nobody can have said so");
+    clinic.start_again().await;
+    here.until_online().await;
+    there.until("answered", |_| there.heard(|notice| notice.answered.contains(&id))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_or_handed_over_while_a_desk_was_away_is_known_at_its_return() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let bench = Bench::signed_in(clinic.settings(data.path()), OKAFOR).await;
+    let answered = asked(&clinic, &[&bench], Urgency::Urgent).await.id;
+    let given = asked(&clinic, &[&bench], Urgency::Urgent).await.id;
+    clinic.taken_by(LINDQVIST, &given).await;
+    bench.until("answered", |_| bench.heard(|notice| notice.answered.contains(&given))).await;
+    let (lindqvist, _) = clinic.as_person(LINDQVIST).await;
+    let (_, me) = clinic.as_person(OKAFOR).await;
+    bench.notices.lock().unwrap().clear();
+    clinic.stop().await;
+    bench.until_offline().await;
+    // The pauses between its attempts grow, so that all this has happened when it comes back.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    clinic.start_again().await;
+    lindqvist.acknowledge(&answered, "seen").await.unwrap();
+    let handoff = Handoff { physician_id: Some(me), specialty: None, reason: "I am off duty".to_owned() };
+    lindqvist.hand_off(&given, &handoff, None, "hand").await.unwrap();
+    bench.until_online().await;
+    let alerts_to =
+        |notice: &ChangeNotice| notice.alert.as_ref().is_some_and(|alert| alert.consultation_id == given);
+    bench.until("answered", |_| bench.heard(|notice| notice.answered.contains(&answered))).await;
+    bench.until("handed over", |_| bench.heard(alerts_to)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +321,7 @@ async fn an_emergency_repeats_in_the_same_notification_and_a_click_opens_it() {
     assert!(again.body.starts_with("Not answered yet."), "{again:?}");
     let id = again.consultation.unwrap();
     bench.desktop.respond(&id, Response::Opened);
-    assert!(bench.has_heard(|notice| notice.open.as_ref() == Some(&id)));
+    assert!(bench.heard(|notice| notice.open.as_ref() == Some(&id)));
     tokio::time::sleep(Duration::from_millis(300)).await;
     let written = on_record(bench, &settings, Some(&id)).await;
     for action in ["alert.show", "alert.repeat", "alert.open"] {
@@ -280,7 +340,7 @@ async fn when_the_desktop_shows_nothing_the_window_sounds_and_what_waits_is_show
     bench.desk.start().await;
     bench.desk.sign_in(OKAFOR).await.unwrap();
     bench.until("it is said", |state| state.notifications.is_some()).await;
-    bench.until("the window sounds", |_| bench.has_heard(|notice| notice.sound)).await;
+    bench.until("the window sounds", |_| bench.heard(|notice| notice.sound)).await;
     let tried = bench.desktop.shown.lock().unwrap().len();
     bench.desktop.broken.store(false, Ordering::SeqCst);
     for _ in 0..500 {
@@ -293,6 +353,92 @@ async fn when_the_desktop_shows_nothing_the_window_sounds_and_what_waits_is_show
     bench.until("no longer said", |state| state.notifications.is_none()).await;
     let written = on_record(bench, &clinic.settings(data.path()), None).await;
     assert!(written.iter().any(|found| found == "alert.fail"), "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_service_that_dies_is_missed_at_once_and_the_next_shows_what_waits() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    // Its next repeat is two minutes away.
+    let made = asked(&clinic, &[&bench], Urgency::Urgent).await;
+    let alerts_to = |notice: &ChangeNotice| {
+        notice.alert.as_ref().is_some_and(|alert| alert.consultation_id == made.id && alert.told == 1)
+    };
+    bench.notices.lock().unwrap().clear();
+    let since = Instant::now();
+    bench.desktop.serves(false);
+    bench.until("it is said", |state| state.notifications.is_some()).await;
+    bench.until("the window alerts", |_| bench.heard(alerts_to) && bench.heard(|notice| notice.sound)).await;
+    let count = || {
+        bench
+            .desktop
+            .shown
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|one| one.consultation.as_ref() == Some(&made.id))
+            .count()
+    };
+    let before = count();
+    bench.desktop.serves(true);
+    bench.until("shown again", |_| count() > before).await;
+    bench.until("no longer said", |state| state.notifications.is_none()).await;
+    assert!(since.elapsed() < Duration::from_secs(3), "nobody has waited to look: {:?}", since.elapsed());
+    let written = on_record(bench, &settings, Some(&made.id)).await;
+    assert_eq!(written.iter().filter(|action| *action == "alert.show").count(), 2, "{written:?}");
+    assert!(written.iter().any(|action| action == "alert.sound"), "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_an_alert_is_on_record_with_where_it_was() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data) = (Clinic::open().await, TempDir::new().unwrap());
+    let settings = clinic.settings(data.path());
+    let bench = Bench::signed_in(settings.clone(), OKAFOR).await;
+    let made = asked(&clinic, &[&bench], Urgency::Urgent).await;
+    let deeds = [AlertDeed::Shown, AlertDeed::Repeated, AlertDeed::PutOff, AlertDeed::Opened];
+    for deed in deeds {
+        bench.desk.note_alert(AlertNote { id: made.id.clone(), deed }).await.unwrap();
+    }
+    let nothing = AlertNote { id: ConsultationId::new("no such thing"), deed: AlertDeed::Shown };
+    assert_eq!(bench.desk.note_alert(nothing).await.unwrap_err().code, ErrorCode::NotFound);
+    // The desktop's next is not shown, so the window sounds.
+    bench.desktop.broken.store(true, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let unseen = clinic.request(Urgency::Urgent, "Palpitations").await;
+    bench.until("the window sounds", |_| bench.heard(|notice| notice.sound)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let vault = files(bench, &settings).await;
+    let entries = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
+    let of = |id: &ConsultationId| {
+        let about = entries.iter().filter(|entry| entry.said.objects.contains(&id.to_string()));
+        let mut told: Vec<_> = about
+            .filter(|entry| entry.said.action.starts_with("alert."))
+            .map(|entry| {
+                format!("{} {}", entry.said.action, entry.said.reason.as_deref().unwrap_or_default())
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(
+        of(&made.id),
+        [
+            "alert.later window",
+            "alert.open window",
+            "alert.repeat window",
+            "alert.show desktop",
+            "alert.show window"
+        ]
+    );
+    assert_eq!(of(&unseen.id), ["alert.fail NO_NOTIFICATIONS", "alert.sound window"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,10 @@
 //! What stands in the way, in words and with a next step; the alerts at the window's top.
 
-use chatehr_contract::{AlertNotice, ConsultationRef, ErrorReport, Timestamp, command::clinician as command};
+use chatehr_contract::{
+    AlertDeed, AlertNote, AlertNotice, ConsultationId, ConsultationRef, ErrorReport, Timestamp,
+    command::clinician as command,
+};
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::{
@@ -9,7 +13,7 @@ use super::{
     shell::{Dispatch, Step},
 };
 use crate::{
-    backend::use_backend,
+    backend::{Backend, use_backend},
     dom::use_server_clock,
     icon::{Glyph, Icon},
     time, words,
@@ -102,20 +106,42 @@ fn beside(alert: &AlertNotice, others: usize, alone: bool) -> String {
     said.join(" · ")
 }
 
+/// Has it put on record. Nobody waits for that, and the log that takes nothing says so by itself.
+fn note(backend: &Backend, id: ConsultationId, deed: AlertDeed) {
+    let backend = backend.clone();
+    spawn_local(async move { drop(backend.call::<command::NoteAlert>(&AlertNote { id, deed }).await) });
+}
+
+/// What stands at the window's top is on record, and each time that it has alerted anew.
+#[hook]
+fn use_noting_what_is_shown(backend: Backend, first: Option<&AlertNotice>) {
+    let shown = first.map(|alert| (alert.consultation_id.clone(), alert.told));
+    use_effect_with(shown, move |shown| {
+        if let Some((id, told)) = shown.clone() {
+            note(&backend, id, if told > 1 { AlertDeed::Repeated } else { AlertDeed::Shown });
+        }
+    });
+}
+
 /// The alerts at the window's top, the most pressing in words, the others counted.
 #[component]
 pub fn AlertBanner(props: &AlertsProps) -> Html {
     let backend = use_backend();
     let doing = use_doing();
     // Of which request the last attempt went wrong: its error stands under no other.
-    let asked = use_state(|| None::<chatehr_contract::ConsultationId>);
+    let asked = use_state(|| None::<ConsultationId>);
     let first = props.alerts.first().cloned();
     let words =
         use_server_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
+    use_noting_what_is_shown(backend.clone(), first.as_ref());
     let (Some(first), Some(words)) = (first, words) else { return Html::default() };
-    let send = |step: fn(chatehr_contract::ConsultationId) -> Step| {
-        let (dispatch, id) = (props.dispatch.clone(), first.consultation_id.clone());
-        Callback::from(move |_: MouseEvent| dispatch.dispatch(step(id.clone())))
+    let send = |step: fn(ConsultationId) -> Step, deed| {
+        let (dispatch, backend, id) =
+            (props.dispatch.clone(), backend.clone(), first.consultation_id.clone());
+        Callback::from(move |_: MouseEvent| {
+            note(&backend, id.clone(), deed);
+            dispatch.dispatch(step(id.clone()));
+        })
     };
     let acknowledge = {
         let (doing, backend, asked) = (doing.clone(), backend.clone(), asked.setter());
@@ -141,7 +167,7 @@ pub fn AlertBanner(props: &AlertsProps) -> Html {
                     <strong aria-live="off">{ words }</strong>
                     if !beside.is_empty() { <span class="alert-beside">{ beside }</span> }
                 </p>
-                <button type="button" class="button small" onclick={send(Step::DropAlert)} data-test="alert-later">
+                <button type="button" class="button small" onclick={send(Step::DropAlert, AlertDeed::PutOff)} data-test="alert-later">
                     { "Later" }
                 </button>
                 if first.may_acknowledge {
@@ -152,7 +178,7 @@ pub fn AlertBanner(props: &AlertsProps) -> Html {
                         { "Acknowledge" }
                     </button>
                 }
-                <button type="button" class="button small primary" onclick={send(Step::Open)} data-test="alert-open">
+                <button type="button" class="button small primary" onclick={send(Step::Open, AlertDeed::Opened)} data-test="alert-open">
                     { "Open" }
                 </button>
             </section>

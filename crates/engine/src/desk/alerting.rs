@@ -1,24 +1,25 @@
 //! Does what the watch over unanswered requests asks for: on the desktop, in the window, on record.
 //!
 //! Promises: the window is told at once, whatever the desktop takes to answer; what goes to the desktop keeps its order; a
-//! desktop that shows nothing is named, replaced by the window's own sound, and found again; between two alerts nothing
-//! runs. Each alert that was shown, repeated, opened or not shown is on record, by ids. A locked screen silences nothing:
-//! what is shown behind it says how urgent it is, and no more.
+//! desktop that shows nothing, or no longer, is named, replaced by the window's own sound, and found again; between two
+//! alerts nothing runs. Each alert that was shown, repeated, heard, opened, put off or not shown is on record, by ids and
+//! with where that was. A locked screen silences nothing: what is shown behind it says how urgent it is, and no more.
+//! What a colleague has handed over and this person opens is said to the server, so that it alerts nowhere else.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_contract::{
-    AlertPolicy, AlertPrivacy, Alerting, ChangeNotice, Consultation, ConsultationId, ErrorCode, ErrorReport,
-    Policy,
+    AlertDeed, AlertNote, AlertPolicy, AlertPrivacy, Alerting, ChangeNotice, Consultation, ConsultationId,
+    ErrorCode, ErrorReport, Policy,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time};
 
-use super::{Desk, Inner, Open, asking::Decision};
+use super::{Desk, Inner, Open, asking::Decision, record};
 use crate::{
     Alert, Effect, Moment, Notification, Occasion, OnResponse, Response, Showing, Shown, Watch, alert,
 };
@@ -26,12 +27,17 @@ use crate::{
 /// The longest sleep: a workstation that was suspended, or whose clock was set, is noticed by then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// Something to do on the desktop.
+/// Where it was shown, heard or answered, in the audit log.
+const DESKTOP: &str = "desktop";
+const WINDOW: &str = "window";
+
+/// Something to do on the desktop, or to write down when that is done.
 #[derive(Debug)]
 pub(super) enum Errand {
     Show(Notification),
     Close(u64),
     Probe,
+    Sounded(Vec<ConsultationId>),
 }
 
 impl Desk {
@@ -47,6 +53,27 @@ impl Desk {
             self.inner.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
         }
         shown.map(drop)
+    }
+
+    /// Puts on record what became of an alert at the window's top.
+    ///
+    /// # Errors
+    /// Nobody is signed in; there is no such consultation here; the files do not answer.
+    pub async fn note_alert(&self, note: AlertNote) -> Result<(), ErrorReport> {
+        let open = self.inner.open()?;
+        let action = match note.deed {
+            AlertDeed::Shown => "alert.show",
+            AlertDeed::Repeated => "alert.repeat",
+            AlertDeed::Opened => "alert.open",
+            AlertDeed::PutOff => "alert.later",
+        };
+        let entry = NewEntry { reason: Some(WINDOW.to_owned()), ..open.entry(action, self.inner.now()) };
+        let written = open.vault(move |vault| {
+            let Some(consultation) = vault.consultation(&note.id)? else { return Ok(false) };
+            vault.record(&[record::of(entry, &consultation)])?;
+            Ok(true)
+        });
+        if written.await? { Ok(()) } else { Err(ErrorReport::new(ErrorCode::NotFound)) }
     }
 }
 
@@ -67,8 +94,19 @@ impl Inner {
         self.alerts.notify_one();
     }
 
+    /// Hears of a notification service that goes or comes while the program runs.
+    pub(super) fn follow_desktop(self: &Arc<Self>) {
+        let weak = Arc::downgrade(self);
+        self.surroundings.notifier.follow(Box::new(move |there| {
+            let Some(inner) = weak.upgrade() else { return };
+            // One that has gone may be another already, or come when it is asked.
+            inner.attend(|watch, now| if there { vec![Effect::Probe] } else { watch.lost(now) });
+        }));
+    }
+
     /// Nobody is signed in any more: nothing of theirs stays on the screen.
     pub(super) fn forget_alerts(&self) {
+        self.unsaid().clear();
         for number in self.watch().forget() {
             self.surroundings.notifier.close(number);
         }
@@ -119,6 +157,43 @@ impl Inner {
         self.attend(|watch, now| watch.seen(&consultation.id, is_answer, now));
     }
 
+    /// The same, here: where that is an answer, the server is told, and with it every other workstation.
+    pub(super) fn alert_opened(self: &Arc<Self>, open: &Open, consultation: &Consultation) {
+        // A window asks again whenever something changes; once it is answered, it is answered.
+        let is_news = consultation.was_handed_to(&open.person.id) && self.watch().waits(&consultation.id);
+        self.alert_seen(open, consultation);
+        if is_news {
+            self.unsaid().insert(consultation.id.clone());
+            self.say_what_was_opened();
+        }
+    }
+
+    fn unsaid(&self) -> MutexGuard<'_, BTreeSet<ConsultationId>> {
+        self.unsaid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the server; what cannot be said now is said when it is back.
+    pub(super) fn say_what_was_opened(self: &Arc<Self>) {
+        // An older server does not know that it can be said.
+        if !self.is_online() || self.since.server_has("acknowledge") != Some(true) {
+            return;
+        }
+        let Ok(open) = self.open() else { return };
+        for id in std::mem::take(&mut *self.unsaid()) {
+            let (inner, open) = (self.clone(), open.clone());
+            tokio::spawn(async move {
+                if let Err(error) = inner.decide(&id, Decision::Acknowledge).await {
+                    tracing::warn!(code = error.code.as_str(), "That it was opened is not said.");
+                    let may_be_said = error.code == ErrorCode::NeedsConnection || error.retryable;
+                    // Nobody says it for somebody else who has come meanwhile.
+                    if may_be_said && inner.still_open(&open).is_ok() {
+                        inner.unsaid().insert(id);
+                    }
+                }
+            });
+        }
+    }
+
     pub(super) fn attend(&self, ask: impl FnOnce(&mut Watch, Moment) -> Vec<Effect>) {
         self.carry_out(ask);
         self.alerts.notify_one();
@@ -142,9 +217,9 @@ impl Inner {
                     answered.push(id);
                     continue;
                 }
-                Effect::Sound => {
+                Effect::Sound(consultations) => {
                     self.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
-                    continue;
+                    Errand::Sounded(consultations)
                 }
                 Effect::Front => {
                     self.tell(ChangeNotice { front: true, ..ChangeNotice::default() });
@@ -191,6 +266,7 @@ impl Inner {
                 Errand::Show(notification) => self.show(notification).await,
                 Errand::Close(number) => self.surroundings.notifier.close(number),
                 Errand::Probe => self.probe().await,
+                Errand::Sounded(consultations) => self.note_alert("alert.sound", &consultations, WINDOW),
             }
         }
     }
@@ -210,32 +286,28 @@ impl Inner {
         let outcome = self.heed(self.surroundings.notifier.show(alert, respond)).await;
         match (&outcome, occasion) {
             (Ok(_), Occasion::Corrected) => {}
-            (Ok(_), Occasion::New) => self.note_alert("alert.show", &consultations, None),
-            (Ok(_), Occasion::Again) => self.note_alert("alert.repeat", &consultations, None),
-            (Err(error), _) => self.note_alert("alert.fail", &consultations, Some(error.code)),
+            (Ok(_), Occasion::New) => self.note_alert("alert.show", &consultations, DESKTOP),
+            (Ok(_), Occasion::Again) => self.note_alert("alert.repeat", &consultations, DESKTOP),
+            (Err(error), _) => self.note_alert("alert.fail", &consultations, error.code.as_str()),
         }
         match outcome {
             Ok(shown) => {
                 self.watch().shown();
                 if loud && !shown.sounds {
                     self.tell(ChangeNotice { sound: true, ..ChangeNotice::default() });
+                    self.note_alert("alert.sound", &consultations, WINDOW);
                 }
             }
             Err(_) => self.attend(|watch, now| watch.failed(number, loud, now)),
         }
     }
 
-    /// Puts on record what became of an alert: at once, or, behind a locked screen, when it is opened again.
-    fn note_alert(
-        self: &Arc<Self>,
-        action: &'static str,
-        consultations: &[ConsultationId],
-        failed: Option<ErrorCode>,
-    ) {
+    /// Puts on record what became of an alert, and where or why: at once, or, behind a locked screen, when it is opened again.
+    fn note_alert(self: &Arc<Self>, action: &'static str, consultations: &[ConsultationId], reason: &str) {
         let complete = |entry: NewEntry| NewEntry {
             objects: consultations.iter().map(ToString::to_string).collect(),
-            outcome: if failed.is_some() { Outcome::Failed } else { entry.outcome },
-            reason: failed.map(|code| code.as_str().to_owned()),
+            outcome: if action == "alert.fail" { Outcome::Failed } else { entry.outcome },
+            reason: Some(reason.to_owned()),
             ..entry
         };
         if let Ok(open) = self.open() {
@@ -259,7 +331,7 @@ impl Inner {
                 Response::Closed => {}
                 Response::Opened => {
                     let _runtime = runtime.enter();
-                    inner.note_alert("alert.open", std::slice::from_ref(&id), None);
+                    inner.note_alert("alert.open", std::slice::from_ref(&id), DESKTOP);
                     inner.tell(ChangeNotice { open: Some(id), ..ChangeNotice::default() });
                 }
                 Response::Acknowledged => {

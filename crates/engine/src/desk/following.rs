@@ -8,11 +8,16 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chatehr_client::{ChangePage, ChangesError, ClientError, MAX_CHANGES};
-use chatehr_contract::{Change, ChangeNotice, Consultation, ConsultationId, MessageId, PersonId};
+use chatehr_contract::{
+    Change, ChangeNotice, Consultation, ConsultationId, ConsultationStatus, MessageId, PersonId,
+};
 use chatehr_vault::CacheChange;
 
 use super::{Inner, Open};
-use crate::unseal::{Unsealed, unseal};
+use crate::{
+    alert,
+    unseal::{Unsealed, unseal},
+};
 
 /// What a page amounts to.
 #[derive(Default)]
@@ -91,9 +96,13 @@ impl Inner {
         for id in &digest.gone {
             self.alert_gone(id);
         }
-        if !waits {
-            self.alert_if_need_be(open, &digest.consultations).await;
+        if waits {
+            // What has waited is told by itself; what was answered, or handed over, while this was away is in no queue.
+            digest.consultations.retain(|one| {
+                one.status != ConsultationStatus::Pending || alert::claim(one, &open.person).is_none()
+            });
         }
+        self.alert_if_need_be(open, &digest.consultations).await;
         for (consultation, message) in &read {
             self.read_elsewhere(open, consultation, message).await?;
         }

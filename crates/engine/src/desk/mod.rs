@@ -49,7 +49,10 @@ mod writing;
 
 pub use self::{opening::directory_name, supporting::HostReport, upkeep::kept_policy};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
+};
 
 use chatehr_client::{Client, Gauges, SignedIn};
 use chatehr_contract::{
@@ -92,6 +95,10 @@ struct Inner {
     try_again: Notify,
     /// There is something to send.
     outbox: Notify,
+    /// The server answers, perhaps after it did not.
+    back_online: Notify,
+    /// What a colleague has handed over and this person has opened, until the server knows.
+    unsaid: Mutex<BTreeSet<ConsultationId>>,
     /// How long the person has been here, or away.
     presence: Mutex<locking::Presence>,
     /// The record that is open in an emergency. In memory alone.
@@ -246,6 +253,8 @@ impl Desk {
                 alerts: Notify::new(),
                 try_again: Notify::new(),
                 outbox: Notify::new(),
+                back_online: Notify::new(),
+                unsaid: Mutex::default(),
                 presence: Mutex::default(),
                 glass: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),

@@ -29,6 +29,7 @@ use super::{
     leaving::end_at_server,
     provider_session::is_at_provider,
     record::{Author, Looks},
+    upkeep::kept_policy,
 };
 use crate::{report, session_clock::Limits};
 
@@ -40,6 +41,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 impl Desk {
     /// Opens the desk as far as it goes: to the last person's files, to the sign-in, or to what is in the way.
     pub async fn start(&self) {
+        self.inner.follow_desktop();
         self.inner.start().await;
     }
 
@@ -173,6 +175,8 @@ struct Files {
     first: bool,
     kept: KeptLock,
     doubts: Doubts,
+    /// The clinic's, as it was kept; by default where none is.
+    policy: Policy,
 }
 
 /// What is written down of an opening, and whether the keyring is to know the session.
@@ -323,8 +327,8 @@ impl Inner {
         let person = person_of(&session);
         tracing::info!(person = %person.id, "The desk is open.");
         let server = self.server_of(&workstation.client_of_its_own(), &session);
-        let Files { vault, key, first, kept, doubts } = files;
-        let limits = Limits::of(&Policy::default(), self.is_shared());
+        let Files { vault, key, first, kept, doubts, policy } = files;
+        let limits = Limits::of(&policy, self.is_shared());
         self.begin_presence(&session, kept.spent(self.now()), limits);
         self.presence().pin_set = kept.has_pin();
         let inner = Arc::downgrade(self);
@@ -336,12 +340,12 @@ impl Inner {
             server,
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
-            policy: std::sync::Mutex::default(),
+            policy: std::sync::Mutex::new(policy.clone()),
             doubts,
             session,
             inner,
         });
-        self.set_alerting(&Policy::default());
+        self.set_alerting(&policy);
         let notifications = self.state().notifications.clone();
         self.replace(Now {
             stage: Stage::Ready { person },
@@ -433,7 +437,8 @@ impl Inner {
                 };
                 remembering.map_err(|error| report::keyring(&error))?;
             }
-            Ok(Files { vault, key, first, kept, doubts })
+            let policy = vault.device().ok().as_ref().and_then(kept_policy).unwrap_or_default();
+            Ok(Files { vault, key, first, kept, doubts, policy })
         });
         opened.await.map_err(|error| report::internal(&error))?
     }

@@ -22,11 +22,14 @@ impl Inner {
     }
 
     pub(super) fn set_online(&self) {
-        let since = match self.state().connection {
-            Connection::Online { since } => since,
-            _ => self.now(),
+        let before = match self.state().connection {
+            Connection::Online { since } => Some(since),
+            _ => None,
         };
-        self.set_connection(Connection::Online { since });
+        self.set_connection(Connection::Online { since: before.unwrap_or_else(|| self.now()) });
+        if before.is_none() {
+            self.back_online.notify_one();
+        }
     }
 
     /// Nobody is signed in any more, since now unless it was so before.

@@ -45,7 +45,9 @@ impl Inner {
             }
             self.have_vouched(&open).await;
             round = round.wrapping_add(1);
-            time::sleep(VOUCH).await;
+            self.say_what_was_opened();
+            // What could not be asked or said is as soon as the server is back.
+            let _back = time::timeout(VOUCH, self.back_online.notified()).await;
         }
     }
 
@@ -93,16 +95,17 @@ impl Inner {
                     self.heed_staying(&verified.policy).await;
                     open.set_policy(verified.policy);
                 }
+                true
             }
             Err(PolicyError::KeyChanged { .. }) => {
                 self.alarm(open, ErrorCode::ServerKeyChanged, "policy.read").await;
+                true
             }
             Err(error) => {
                 tracing::warn!(%error, "The policy stays as it was.");
-                return false;
+                false
             }
         }
-        true
     }
 
     /// Has the server counter-sign the head of the audit log.

@@ -160,7 +160,7 @@ impl Desk {
         });
         let ((conversation, newly_read), consultation) = read.await?;
         if let Some(consultation) = consultation {
-            self.inner.alert_seen(&open, &consultation);
+            self.inner.alert_opened(&open, &consultation);
         }
         if newly_read {
             self.inner.outbox.notify_one();

@@ -21,8 +21,8 @@ use std::{
 
 use chatehr_contract::*;
 use chatehr_engine::{
-    Alert, Browser, Clock, Desk, Kiosk, NoBrowser, Notifier, NotifyError, OnResponse, Random, Response,
-    Settings, Showing, Shown, Surroundings,
+    Alert, Browser, Clock, Desk, Kiosk, NoBrowser, Notifier, NotifyError, OnResponse, OnService, Random,
+    Response, Settings, Showing, Shown, Surroundings,
 };
 use chatehr_server::{ClassRates, Config, Rate, RateSettings, Running, start as start_server};
 use chatehr_vault::{Vault, VaultKey, keyring};
@@ -109,6 +109,8 @@ pub struct Desktop {
     /// What waits for a person to do something with each notification.
     pub responses: Arc<Mutex<BTreeMap<u64, OnResponse>>>,
     pub broken: Arc<AtomicBool>,
+    /// Who is told when its service goes or comes.
+    pub follower: Arc<Mutex<Option<OnService>>>,
     /// The workstation's clock is so many days on.
     pub days_on: i64,
 }
@@ -121,6 +123,12 @@ impl Desktop {
             Ok(Shown { sounds: true })
         };
         Box::pin(std::future::ready(outcome))
+    }
+
+    /// Its service goes, or comes again.
+    pub fn serves(&self, there: bool) {
+        self.broken.store(!there, Ordering::SeqCst);
+        self.follower.lock().unwrap().as_ref().unwrap()(there);
     }
 
     /// Does what a person would do with the notification of this consultation.
@@ -154,6 +162,10 @@ impl Notifier for Desktop {
 
     fn close(&self, number: u64) {
         self.closed.lock().unwrap().push(number);
+    }
+
+    fn follow(&self, told: OnService) {
+        *self.follower.lock().unwrap() = Some(told);
     }
 }
 
@@ -205,6 +217,11 @@ impl Bench {
             }
         }
         panic!("the keyring does not answer");
+    }
+
+    /// Whether the window was told something of this kind.
+    pub fn heard(&self, what: impl Fn(&ChangeNotice) -> bool) -> bool {
+        self.notices.lock().unwrap().iter().any(what)
     }
 
     pub async fn until(&self, what: &str, holds: impl Fn(&ProgramState) -> bool) -> ProgramState {
@@ -383,7 +400,8 @@ pub struct Clinic {
     pub address: SocketAddr,
     store: TempDir,
     rates: RateSettings,
-    policy: Policy,
+    /// What it wants of its workstations from the next start on.
+    pub policy: Policy,
 }
 
 impl Clinic {

@@ -86,8 +86,8 @@ pub enum Effect {
     Banner(AlertNotice),
     /// In the window, not any more: it was answered.
     Answered(ConsultationId),
-    /// The window makes the sound: the desktop has not.
-    Sound,
+    /// The window makes the sound, for these: the desktop has not.
+    Sound(Vec<ConsultationId>),
     /// The window comes to the front: nobody has answered for too long.
     Front,
     /// Ask the desktop whether it shows notifications again.
@@ -236,6 +236,11 @@ impl Watch {
         effects
     }
 
+    /// Whether it wants an answer, told or held back until the morning.
+    pub fn waits(&self, id: &ConsultationId) -> bool {
+        self.requests.contains_key(id)
+    }
+
     /// Whether it has alerted and still wants an answer.
     pub fn is_told(&self, id: &ConsultationId) -> bool {
         self.requests.get(id).is_some_and(|request| request.told > 0)
@@ -252,7 +257,34 @@ impl Watch {
     pub fn failed(&mut self, number: u64, loud: bool, now: Moment) -> Vec<Effect> {
         self.closed(number);
         self.probe_at.get_or_insert(now.at.plus_seconds(PROBE));
-        if loud { vec![Effect::Sound] } else { Vec::new() }
+        if !loud {
+            return Vec::new();
+        }
+        let silent = self.members(number).map(|request| request.notice.consultation_id.clone());
+        vec![Effect::Sound(silent.collect())]
+    }
+
+    /// Whatever has shown the notifications is gone, and with it those on the screen: the window says what they said, until
+    /// something else shows them.
+    pub fn lost(&mut self, now: Moment) -> Vec<Effect> {
+        let mut numbers = Vec::new();
+        for (number, group) in &mut self.groups {
+            if std::mem::take(&mut group.on_screen) {
+                numbers.push(*number);
+            }
+        }
+        self.probe_at.get_or_insert(now.at.plus_seconds(PROBE));
+        let mut stood: Vec<_> = numbers.into_iter().flat_map(|number| self.members(number)).collect();
+        stood.sort_by_key(|request| request.place());
+        let mut effects: Vec<_> =
+            stood.iter().map(|request| Effect::Banner(request.notice.clone())).collect();
+        let loud = stood.iter().filter(|request| request.rule.sound);
+        let loud: Vec<_> = loud.map(|request| request.notice.consultation_id.clone()).collect();
+        if !loud.is_empty() {
+            effects.push(Effect::Sound(loud));
+        }
+        effects.push(Effect::Probe);
+        effects
     }
 
     /// The desktop shows notifications again: what waits and is not on the screen is shown.

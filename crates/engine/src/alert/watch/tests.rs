@@ -182,13 +182,33 @@ fn a_routine_request_of_ones_own_waits_for_the_morning_and_an_emergency_does_not
 fn without_a_desktop_the_window_sounds_and_what_waits_is_shown_when_the_desktop_is_back() {
     let mut watch = Watch::default();
     ask(&mut watch, "a", Urgency::Emergency, 0);
-    assert_eq!(watch.failed(1, true, at(10)), [Effect::Sound]);
+    assert_eq!(watch.failed(1, true, at(10)), [Effect::Sound(vec![id("a")])]);
     assert_eq!(watch.wake(), Some(Timestamp::from_millis(20_010)));
     assert_eq!(watch.tick(at(20_010)), [Effect::Probe]);
     assert_eq!(watch.wake(), Some(Timestamp::from_millis(30_000)), "the repeat comes before the next probe");
     let back = watch.returned(at(21_000));
     assert_eq!(shown(&back).len(), 1);
     assert_eq!(watch.returned(at(22_000)), [], "it was back already");
+}
+
+#[test]
+fn what_stood_on_a_desktop_that_is_lost_is_said_by_the_window_and_shown_when_there_is_one_again() {
+    let mut watch = Watch::default();
+    let mut clinic = AlertPolicy::default();
+    clinic.rules.urgent.at_most = Some(0);
+    watch.set_alerting(Alerting { clinic, ..Alerting::default() }, at(0));
+    ask(&mut watch, "a", Urgency::Urgent, 0);
+    ask(&mut watch, "b", Urgency::Urgent, 5000);
+    watch.closed(2);
+    let lost = watch.lost(at(10_000));
+    let [Effect::Banner(notice), Effect::Sound(loud), Effect::Probe] = &lost[..] else {
+        panic!("{lost:?}");
+    };
+    assert_eq!((&notice.consultation_id, loud), (&id("a"), &vec![id("a")]), "the other had been closed");
+    assert_eq!(watch.lost(at(11_000)), [Effect::Probe], "once is enough");
+    assert_eq!(watch.wake(), Some(Timestamp::from_millis(30_000)), "no repeat is left, but it looks again");
+    let back: Vec<_> = shown(&watch.returned(at(12_000))).iter().map(|shown| shown.0).collect();
+    assert_eq!(back, [1, 2]);
 }
 
 #[test]
@@ -245,6 +265,8 @@ enum Step {
     Set(i64),
     CloseAll,
     Desktop(bool),
+    /// The service that shows notifications dies.
+    Lost,
     Rules(u32),
 }
 
@@ -257,6 +279,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-100_000_i64..0).prop_map(Step::Set),
         1 => Just(Step::CloseAll),
         2 => any::<bool>().prop_map(Step::Desktop),
+        1 => Just(Step::Lost),
         1 => (0_u32..400).prop_map(Step::Rules),
     ]
 }
@@ -317,7 +340,7 @@ impl World {
                     prop_assert!(self.waiting.contains_key(&notice.consultation_id));
                 }
                 Effect::Answered(id) => prop_assert!(!self.waiting.contains_key(&id)),
-                Effect::Sound => self.heard(&std::mem::take(&mut unheard)),
+                Effect::Sound(_) => self.heard(&std::mem::take(&mut unheard)),
                 Effect::Front => prop_assert!(!self.waiting.is_empty()),
                 Effect::Probe if self.works => {
                     let back = self.watch.returned(self.now());
@@ -422,6 +445,12 @@ proptest! {
                     }
                 }
                 Step::Desktop(works) => world.works = works,
+                Step::Lost => {
+                    world.works = false;
+                    world.on_screen.clear();
+                    let effects = world.watch.lost(now);
+                    world.perform(effects)?;
+                }
                 Step::Rules(repeat_seconds) => {
                     let mut clinic = AlertPolicy::default();
                     clinic.rules.emergency.repeat_seconds = Some(repeat_seconds);
