@@ -6,14 +6,20 @@ use std::{
     time::Duration,
 };
 
-use chatehr_engine::{Alert, Notifier, NotifyError, OnResponse, Response, Showing, Shown};
+use chatehr_engine::{Alert, Notifier, NotifyError, OnResponse, OnService, Response, Showing, Shown};
+use futures_util::StreamExt as _;
 use notify_rust::{Hint, Notification, NotificationResponse, Timeout, Urgency};
 use tokio::{sync::oneshot, time::timeout};
+use zbus::{Connection, MatchRule, MessageStream, message::Type};
 
 /// A bus whose service is being started, or hangs, is given so long before the alert counts as not shown.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The button that acknowledges.
 const ACKNOWLEDGE: &str = "acknowledge";
+/// The service's name on the bus (Desktop Notifications Specification).
+const SERVICE: &str = "org.freedesktop.Notifications";
+/// The bus itself.
+const BUS: &str = "org.freedesktop.DBus";
 
 /// The desktop's notifications.
 #[derive(Debug, Default)]
@@ -112,6 +118,15 @@ impl Notifier for DesktopNotifier {
             tracing::debug!("The notification had been closed already.");
         }
     }
+
+    fn follow(&self, told: OnService) {
+        let here = self.here.clone();
+        tokio::spawn(async move {
+            if let Err(error) = here.follow(told).await {
+                tracing::info!(%error, "Nobody says whether there is a notification service.");
+            }
+        });
+    }
 }
 
 impl Here {
@@ -127,10 +142,35 @@ impl Here {
         }
     }
 
+    /// Listens to whose the service's name is (D-Bus Specification, `NameOwnerChanged`).
+    async fn follow(&self, told: OnService) -> zbus::Result<()> {
+        let connection = Connection::session().await?;
+        let rule = MatchRule::builder().msg_type(Type::Signal).sender(BUS)?.interface(BUS)?;
+        let rule = rule.member("NameOwnerChanged")?.arg(0, SERVICE)?.build();
+        let mut said = MessageStream::for_match_rule(rule, &connection, None).await?;
+        while let Some(message) = said.next().await {
+            let (_, before, now): (String, String, String) = message?.body().deserialize()?;
+            if !before.is_empty() {
+                // Its numbers may soon be another program's.
+                self.lock().clear();
+                self.forget_sounds();
+                told(false);
+            }
+            if !now.is_empty() {
+                told(true);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_sounds(&self) {
+        *self.sounds.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The service that comes next may be another, which knows none of ours.
     fn failed(&self, alert: &Alert, why: String) -> NotifyError {
         self.lock().remove(&alert.number);
-        *self.sounds.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forget_sounds();
         NotifyError(why)
     }
 

@@ -1,8 +1,9 @@
 //! Shows alerts on the desktop, through notify-rust and with the handle kept, so that a click reaches the program.
 //!
 //! Promises: what is urgent is critical and stays until it is answered or handled; a click opens its consultation, a button
-//! acknowledges it; a repeat takes the place of what it repeats; one that was handled elsewhere is taken away. Refuses to be the only channel: desktops swallow notifications, and a
-//! failure is reported, so that the window can say so.
+//! acknowledges it; a repeat takes the place of what it repeats; one that was handled elsewhere is taken away; where the
+//! desktop says that its service has gone or come, that is told. Refuses to be the only channel: desktops swallow
+//! notifications, and a failure is reported, so that the window can say so.
 
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod freedesktop;
