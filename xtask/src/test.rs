@@ -23,7 +23,11 @@ const WALKS: &[(&str, &str)] = &[
     ("an emergency, and a nurse's day", "emergency"),
     ("the tray", "tray"),
     ("what a locked screen leaves in memory", "forgetting"),
+    ("the desktop's notifications", "notices"),
 ];
+
+/// Tests that have the session's bus and notification service to themselves.
+const ON_THE_BUS: &[(&str, &str)] = &[("the notifier on the bus", "notifier")];
 
 /// Tests that passed and failed, over all runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +73,9 @@ fn all(figures: &mut Figures) -> Outcome<()> {
     };
     run_all("tests of every part", &["--workspace", "--exclude", "chatehr-ui", "--no-fail-fast"])?;
     run_all("tests of the front ends", &["--package", "chatehr-ui", "--lib", "--bins"])?;
+    for (name, test) in ON_THE_BUS {
+        run_all(name, &["--package", "chatehr-desktop", "--test", test, "--", "--ignored"])?;
+    }
     for (name, walk) in WALKS {
         run_all(name, &["--package", "chatehr-journey", "--test", walk, "--", "--ignored", "--nocapture"])?;
     }

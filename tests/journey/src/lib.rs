@@ -27,6 +27,7 @@ mod meddler;
 #[cfg(target_os = "linux")]
 mod memory;
 mod misfortunes;
+mod notices;
 mod notification;
 mod person;
 mod process;
@@ -48,6 +49,7 @@ pub use emergency::emergency;
 #[cfg(target_os = "linux")]
 pub use forgetting::forget;
 pub use misfortunes::suffer;
+pub use notices::notices;
 pub use process::{Running, on_path, tied};
 pub use record::{Step, StepOutcome};
 pub use server::{Neighbour, Server};

@@ -52,9 +52,52 @@ fn read(log: &str) -> Vec<Notification> {
     found.into_iter().map(Notification).collect()
 }
 
+/// What passed between a program and the notification service, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// `Notify`, in the place of the one with this number; 0 is in nobody's.
+    Shown(u32),
+    /// `CloseNotification`.
+    Close(u32),
+    /// `ActionInvoked`: somebody has pressed a button, or the notification itself.
+    Invoked(u32, String),
+}
+
+/// All calls so far, in their order.
+pub(crate) fn calls(log: &Path) -> Outcome<Vec<Call>> {
+    let log = fs::read(log).map_err(|error| Failure::new(format!("no notification log: {error}")))?;
+    Ok(read_calls(&String::from_utf8_lossy(&log)))
+}
+
+fn read_calls(log: &str) -> Vec<Call> {
+    let mut found = Vec::new();
+    let mut lines = log.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((_, member)) = line.rsplit_once("member=").filter(|_| !line.starts_with(' ')) else {
+            continue;
+        };
+        let (mut number, mut text) = (None, None);
+        while let Some(argument) = lines.next_if(|line| line.starts_with(' ')) {
+            let argument = argument.trim();
+            if let Some(value) = argument.strip_prefix("uint32 ") {
+                number = number.or(value.parse().ok());
+            } else if let Some(value) = argument.strip_prefix("string ") {
+                text = text.or(Some(value.trim_matches('"').to_owned()));
+            }
+        }
+        found.extend(match (member, number, text) {
+            ("Notify", Some(replaces), _) => Some(Call::Shown(replaces)),
+            ("CloseNotification", Some(id), _) => Some(Call::Close(id)),
+            ("ActionInvoked", Some(id), Some(action)) => Some(Call::Invoked(id, action)),
+            _ => None,
+        });
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{Call, read, read_calls};
 
     const LOG: &str = r#"method call time=1 sender=:1.3 -> destination=:1.1 serial=5 path=/o; interface=org.freedesktop.Notifications; member=Notify
    string "ChatEHR"
@@ -80,6 +123,15 @@ signal time=2 sender=:1.1 -> destination=(null destination) serial=9 path=/o; in
         assert_eq!(all.len(), 1);
         assert!(all[0].is_critical() && all[0].can_be_clicked());
         assert!(!all[0].text().contains("ActionInvoked"));
+    }
+
+    #[test]
+    fn what_is_replaced_closed_and_pressed_is_read() {
+        let log = LOG.replacen("   string \"ChatEHR\"\n", "   string \"ChatEHR\"\n   uint32 7\n", 1);
+        let log = log.replace("   string \"urgency\"\n", "   uint32 8\n   string \"acknowledge\"\n");
+        let close = "method call sender=:1.3 -> destination=:1.1; member=CloseNotification\n   uint32 9\n";
+        let all = read_calls(&format!("{log}{close}"));
+        assert_eq!(all, [Call::Shown(7), Call::Invoked(8, "acknowledge".to_owned()), Call::Close(9)]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Session {
     environment: Vec<(&'static str, OsString)>,
     notifications: PathBuf,
     running: Vec<Running>,
+    /// Who shows notifications, where that is not somebody of an outer session.
+    showing: Option<Running>,
 }
 
 /// A directory that goes away with its owner.
@@ -67,6 +69,7 @@ impl Session {
                 environment: Vec::new(),
                 notifications: notifications.into(),
                 running: Vec::new(),
+                showing: None,
             });
         }
         let mut session = Self::bare(root)?;
@@ -92,6 +95,7 @@ impl Session {
             _directories: vec![Directory(home.clone()), Directory(runtime.clone())],
             home: home.clone(),
             running: Vec::new(),
+            showing: None,
         };
         prepare(&home, &runtime)?;
         session.start_display(&home)?;
@@ -236,7 +240,11 @@ impl Session {
         command.arg("-config").arg(&configuration);
         let mut dunst = Running::start("dunst", command, &home.join("log/dunst.log"))?;
         dunst.until(|| self.is_on_bus("org.freedesktop.Notifications"))?;
-        self.running.push(dunst);
+        self.showing = Some(dunst);
+        if self.environment.iter().any(|(name, _)| *name == INSIDE) {
+            // Its traffic is still being written.
+            return Ok(());
+        }
 
         let mut command = self.command("dbus-monitor");
         command.args(["--session", "interface='org.freedesktop.Notifications'"]);
@@ -260,6 +268,11 @@ impl Session {
         Ok(())
     }
 
+    /// Takes it away, as a crash of it would.
+    pub(crate) fn end_notifications(&mut self) {
+        drop(self.showing.take());
+    }
+
     fn is_on_bus(&self, name: &str) -> bool {
         let question = format!("string:{name}");
         self.ask(
@@ -279,6 +292,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.end_notifications();
         // Last come, first gone: the display ends last, and takes what is left of the windows with it.
         while let Some(running) = self.running.pop() {
             drop(running);
@@ -352,6 +366,7 @@ const DUNST: &str = r##"[global]
     horizontal_padding = 16
     icon_position = off
     mouse_left_click = do_action, close_current
+    dmenu = grep -m1 Acknowledge
 
 [urgency_normal]
     background = "#ffffff"

@@ -170,6 +170,11 @@ impl<'a> Workplace<'a> {
         Running::start("chatehr-desktop", command, &self.logs().join("chatehr-desktop.log"))
     }
 
+    /// One of the built programs.
+    pub(crate) fn program(&self, name: &str) -> Outcome<PathBuf> {
+        self.places.program(name)
+    }
+
     /// Opens it with the settings as they should be.
     pub(crate) fn open(&mut self) -> Outcome<&Window> {
         self.open_with(self.settings())
