@@ -63,8 +63,8 @@ pub fn start() {
     dom::set_theme(wanted("theme").as_deref());
     let open = wanted("open").map(ConsultationId::new);
     let told = match scene.as_str() {
-        "alerts" | "unseen" => 1,
-        "repeated" => 3,
+        "alerts" => 1,
+        "repeated" | "unseen" => 3,
         _ => 0,
     };
     let press = wanted("press").unwrap_or_default();
