@@ -96,12 +96,13 @@ async fn in_the_clinics_quiet_hours_routine_requests_wait_and_urgent_ones_do_not
     if !keyring_is_here() {
         return;
     }
-    let policy = rules(json!({ "routine": { "pool": true }, "quietHours": hours_around_now() }));
+    let quiet = hours_around_now();
+    let policy = rules(json!({ "privacy": "urgency", "routine": { "pool": true }, "quietHours": quiet }));
     let (clinic, data) = (Clinic::with_policy(policy).await, TempDir::new().unwrap());
     let bench = desk(&clinic, &data).await;
     let routine = clinic.request(Urgency::Routine, "A question").await;
     let urgent = clinic.request(Urgency::Urgent, "Palpitations").await;
-    bench.first_of(&urgent.id).await;
+    assert_eq!(bench.first_of(&urgent.id).await.title, "Urgent consultation", "these rules are in force");
     bench.until_known(&routine.id).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(bench.shown_of(&routine.id).is_empty(), "it waits for the morning");
