@@ -31,6 +31,7 @@ const TURNS: &[(&str, Turn)] = &[
     ("a colleague accepts it: the notification is taken away", taken_elsewhere),
     ("the notification service dies: the window alerts and says so", service_dies),
     ("it is back: what still waits is shown again", service_returns),
+    ("on record: where it was shown, heard, put off and opened", on_record),
 ];
 
 /// Walks through it in a desktop session of its own and tells each step as it ends. An error means that it could not
@@ -196,6 +197,45 @@ fn service_returns(place: &mut Workplace<'_>) -> Outcome<()> {
             !standing.text.contains("No desktop notifications")
         })
         .map(drop)
+}
+
+fn on_record(place: &mut Workplace<'_>) -> Outcome<()> {
+    place.window()?.press(&test("alert-open"))?;
+    place.window()?.see(&test("patient-banner"))?;
+    let files = place.files()?;
+    place.close();
+    let mut command = place.session.command(place.program("chatehr-desktop")?);
+    command
+        .args(["audit", "search", "--limit", "500"])
+        .arg(files)
+        .stdin(Stdio::null())
+        .envs(place.settings());
+    let failed = |error: std::io::Error| Failure::new(format!("audit search could not be run: {error}"));
+    let output = command.output().map_err(failed)?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let entries: Vec<(String, String)> = told
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|entry| (word(&entry, "action"), word(&entry, "reason")))
+        .filter(|(action, _)| action.starts_with("alert."))
+        .collect();
+    for (action, reason) in [
+        ("alert.show", "desktop"),
+        ("alert.show", "window"),
+        ("alert.repeat", "desktop"),
+        ("alert.repeat", "window"),
+        ("alert.sound", "window"),
+        ("alert.later", "window"),
+        ("alert.open", "window"),
+    ] {
+        check(entries.iter().any(|(act, why)| act == action && why == reason), || {
+            format!(
+                "{action} {reason} is not on record: {entries:?}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn calls(place: &Workplace<'_>) -> Outcome<Vec<Call>> {
