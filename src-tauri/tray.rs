@@ -1,4 +1,4 @@
-//! The icon in the tray: who is signed in, how many wait, and a way back to the window, to the lock and out.
+//! The icon in the tray: who is signed in (beside the icon where the desktop lets it, else in its tooltip), how many wait, and a way back to the window, to the lock and out.
 //!
 //! Promises: nothing of a patient; a window that is closed while somebody is signed in goes on behind the icon, and says so
 //! once; where the desktop shows no icon, closing the window ends the program, as it always did. When the session ends
@@ -19,7 +19,7 @@ use chatehr_engine::{Alert, Desk, Notifier};
 use tauri::{
     AppHandle, Listener, Manager, Runtime, Window, WindowEvent,
     menu::{Menu, MenuItem, PredefinedMenuItem},
-    tray::TrayIconBuilder,
+    tray::{TrayIcon, TrayIconBuilder},
 };
 use tokio::{sync::Notify, time};
 
@@ -50,6 +50,8 @@ struct Standing {
 pub struct Words {
     /// "Dr Amara Okafor".
     pub who: String,
+    /// The same without opening the menu: "Dr Amara Okafor", "Locked", "Nobody signed in".
+    pub at_a_glance: String,
     /// "3 waiting, 1 urgent".
     pub waiting: String,
     /// Whether there is something to lock.
@@ -81,10 +83,16 @@ pub fn words(state: &ProgramState) -> Words {
         (false, true) => format!("{waiting}, as last known (offline)"),
         (false, false) => waiting,
     };
-    Words { who, waiting, may_lock, signed_in }
+    let at_a_glance = match &state.stage {
+        Stage::Locked { .. } => "Locked".to_owned(),
+        Stage::SignIn { .. } => "Nobody signed in".to_owned(),
+        _ => who.clone(),
+    };
+    Words { who, at_a_glance, waiting, may_lock, signed_in }
 }
 
 struct Items<R: Runtime> {
+    icon: TrayIcon<R>,
     who: MenuItem<R>,
     waiting: MenuItem<R>,
     lock: MenuItem<R>,
@@ -164,14 +172,11 @@ fn goes_on() -> Alert {
 
 fn icon<R: Runtime>(app: &AppHandle<R>, desk: &Desk, label: &'static str) -> tauri::Result<Items<R>> {
     let item = |id: &str, text: &str, enabled| MenuItem::with_id(app, id, text, enabled, None::<&str>);
-    let items = Items {
-        who: item("who", "Opening…", false)?,
-        waiting: item("waiting", "Nothing is told", false)?,
-        lock: item("lock", "Lock", false)?,
-    };
+    let (who, waiting) = (item("who", "Opening…", false)?, item("waiting", "Nothing is told", false)?);
+    let lock = item("lock", "Lock", false)?;
     let line = PredefinedMenuItem::separator(app)?;
     let (open, quit) = (item("open", "Open", true)?, item("quit", "Quit", true)?);
-    let menu = Menu::with_items(app, &[&items.who, &items.waiting, &line, &open, &items.lock, &quit])?;
+    let menu = Menu::with_items(app, &[&who, &waiting, &line, &open, &lock, &quit])?;
     let desk = desk.clone();
     let builder = TrayIconBuilder::with_id("chatehr").tooltip("ChatEHR").menu(&menu).on_menu_event(
         move |app, event| match event.id().as_ref() {
@@ -198,12 +203,14 @@ fn icon<R: Runtime>(app: &AppHandle<R>, desk: &Desk, label: &'static str) -> tau
         Some(icon) => builder.icon(icon.clone()),
         None => builder,
     };
-    builder.build(app)?;
-    Ok(items)
+    Ok(Items { icon: builder.build(app)?, who, waiting, lock })
 }
 
 impl<R: Runtime> Items<R> {
     fn say(&self, words: &Words) -> tauri::Result<()> {
+        // A desktop has either the words beside the icon or a tooltip; of the other nothing is seen there.
+        self.icon.set_title(Some(&words.at_a_glance))?;
+        self.icon.set_tooltip(Some(format!("ChatEHR: {}", words.at_a_glance)))?;
         self.who.set_text(&words.who)?;
         self.waiting.set_text(&words.waiting)?;
         self.lock.set_enabled(words.may_lock)
@@ -281,6 +288,7 @@ mod tests {
             glass: None,
             may_export: false,
             clinic_sign_in: chatehr_contract::ClinicSignIn::default(),
+            acts_for: None,
         }
     }
 
@@ -310,16 +318,16 @@ mod tests {
             state(Stage::SignIn { accounts: Vec::new(), error: None }, Connection::SignedOut { since }),
         ]
         .map(|state| {
-            let Words { who, waiting, may_lock, signed_in } = words(&state);
-            format!("{who} | {waiting} | {may_lock} {signed_in}")
+            let Words { who, at_a_glance, waiting, may_lock, signed_in } = words(&state);
+            format!("{who} | {at_a_glance} | {waiting} | {may_lock} {signed_in}")
         });
         assert_eq!(
             said,
             [
-                "Dr Amara Okafor | 3 waiting, 1 urgent | true true",
-                "Dr Amara Okafor | 3 waiting, 1 urgent, as last known (offline) | true true",
-                "Amara Okafor, locked | 2 urgent | false true",
-                "Nobody is signed in | Nothing is told | false false",
+                "Dr Amara Okafor | Dr Amara Okafor | 3 waiting, 1 urgent | true true",
+                "Dr Amara Okafor | Dr Amara Okafor | 3 waiting, 1 urgent, as last known (offline) | true true",
+                "Amara Okafor, locked | Locked | 2 urgent | false true",
+                "Nobody is signed in | Nobody signed in | Nothing is told | false false",
             ]
         );
     }

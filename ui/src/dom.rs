@@ -67,13 +67,18 @@ pub fn set_theme(theme: Option<&str>) {
 pub fn typing(state: &UseStateHandle<String>) -> impl Fn(InputEvent) + use<> {
     let state = state.clone();
     move |event| {
-        let field = event.target();
-        let area = field.clone().and_then(|field| field.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-        let line = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok());
-        if let Some(text) = area.map(|area| area.value()).or_else(|| line.map(|line| line.value())) {
+        if let Some(text) = typed(&event) {
             state.set(text);
         }
     }
+}
+
+/// What the field holds that tells of it.
+pub fn typed(event: &InputEvent) -> Option<String> {
+    let field = event.target();
+    let area = field.clone().and_then(|field| field.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+    let line = field.and_then(|field| field.dyn_into::<web_sys::HtmlInputElement>().ok());
+    area.map(|area| area.value()).or_else(|| line.map(|line| line.value()))
 }
 
 /// Moves the keyboard's focus.

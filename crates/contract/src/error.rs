@@ -71,11 +71,11 @@ error_codes! {
     /// Another person than the one who is signed in.
     OtherPerson = "OTHER_PERSON", "Somebody else than the person at this window has signed in.", "Nothing was done. The person whose name is shown has to sign in.";
     /// The session is over.
-    SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Nothing you typed is lost.";
+    SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Messages, notes and reasons that you typed are kept.";
     /// The records are closed.
-    Locked = "LOCKED", "This screen is locked.", "Enter your PIN or sign in again. Nothing you typed is lost.";
+    Locked = "LOCKED", "This screen is locked.", "Enter your PIN or sign in again. Messages, notes and reasons that you typed are kept.";
     /// The session has lasted as long as the clinic lets it.
-    SessionOver = "SESSION_OVER", "You were signed in for as long as your clinic allows.", "Sign in again. Nothing you typed is lost.";
+    SessionOver = "SESSION_OVER", "You were signed in for as long as your clinic allows.", "Sign in again. Messages, notes and reasons that you typed are kept.";
     /// Not the PIN.
     WrongPin = "WRONG_PIN", "This is not the PIN: {detail}.", "Type it again, or sign in again.";
     /// No PIN will do any more.

@@ -64,6 +64,9 @@ pub struct ProgramState {
     /// Signing in with a clinic account.
     #[serde(default)]
     pub clinic_sign_in: ClinicSignIn,
+    /// The physician for whom a nurse acts; none until the directory has told the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_for: Option<PersonName>,
 }
 
 /// Which screen the program is at.
@@ -395,11 +398,32 @@ pub struct ConsultationView {
     pub earlier: Vec<ConsultationRow>,
     /// What was typed and not sent.
     pub draft: String,
+    /// What was typed into its dialogs, and not done.
+    #[serde(default)]
+    pub words: DialogWords,
 }
 
 impl fmt::Debug for ConsultationView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsultationView").field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+/// What was typed into a consultation's dialogs, and not done; empty where nothing was.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DialogWords {
+    /// The reason for declining.
+    pub decline: String,
+    /// The reason for handing off.
+    pub hand_off: String,
+    /// The closing note.
+    pub complete: String,
+}
+
+impl fmt::Debug for DialogWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DialogWords(…)")
     }
 }
 
@@ -683,6 +707,24 @@ pub struct SaveDraft {
     pub consultation_id: ConsultationId,
     /// As typed; empty forgets it.
     pub text: String,
+    /// Into what.
+    #[serde(default)]
+    pub of: DraftOf,
+}
+
+/// What a draft is to become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DraftOf {
+    /// Words for the patient, or a note for colleagues: a consultation has one place to write in.
+    #[default]
+    Message,
+    /// A reason for declining.
+    Decline,
+    /// A reason for handing off.
+    HandOff,
+    /// A closing note.
+    Complete,
 }
 
 impl fmt::Debug for SaveDraft {

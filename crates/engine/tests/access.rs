@@ -100,7 +100,12 @@ impl Scene<'_> {
                 desk.send(&SendMessage { consultation_id: id.clone(), text: "Hello".to_owned() }).await
             }
             Action::DraftSave => {
-                desk.save_draft(SaveDraft { consultation_id: id.clone(), text: "Hello".to_owned() }).await
+                desk.save_draft(SaveDraft {
+                    consultation_id: id.clone(),
+                    text: "Hello".to_owned(),
+                    of: DraftOf::Message,
+                })
+                .await
             }
             Action::BreakGlass => {
                 let pin = SecretText::new(PIN);
@@ -324,6 +329,8 @@ async fn a_nurse_is_shown_the_physicians_lists_and_told_what_only_the_physician_
     let bench = Bench::signed_in(clinic.settings(data.path()), MENSAH).await;
     let waits = clinic.request(Urgency::Urgent, "It hurts").await;
     bench.until_known(&waits.id).await;
+    let named = bench.until("for whom", |state| state.acts_for.is_some()).await;
+    assert_eq!(named.acts_for.unwrap().family, "Okafor");
     let view = bench.desk.consultation(&waits.id).await.unwrap();
     assert_eq!(view.actions, [chatehr_contract::Action::Acknowledge]);
     let refused: Vec<_> = view.refused.iter().map(|refused| refused.action).collect();
@@ -342,7 +349,8 @@ async fn a_nurse_is_shown_the_physicians_lists_and_told_what_only_the_physician_
     assert!(!view.may_write && !view.mine);
     assert!(view.may_not_write.unwrap().contains("physician in charge"));
     assert!(view.may_note);
-    let draft = SaveDraft { consultation_id: taken.id.clone(), text: "For you".to_owned() };
+    let draft =
+        SaveDraft { consultation_id: taken.id.clone(), text: "For you".to_owned(), of: DraftOf::Message };
     bench.desk.save_draft(draft).await.unwrap();
     let note = AddNote { id: taken.id.clone(), text: "For you: please ring her before noon".to_owned() };
     bench.desk.add_note(&note).await.unwrap();

@@ -251,7 +251,11 @@ async fn work(url: &str, data: &Path) {
                     .await;
             }
             "send" => bench.desk.send(&SendMessage { consultation_id: id, text }).await.unwrap(),
-            "draft" => bench.desk.save_draft(SaveDraft { consultation_id: id, text }).await.unwrap(),
+            "draft" => bench
+                .desk
+                .save_draft(SaveDraft { consultation_id: id, text, of: DraftOf::Message })
+                .await
+                .unwrap(),
             "decline" => {
                 bench.until_known(&id).await;
                 bench.desk.decline(&DeclineConsultation { id, reason: text }).await.unwrap();

@@ -327,7 +327,8 @@ async fn nothing_that_was_read_or_written_is_readable_on_disk() {
     bench.until_offline().await;
     let words = SendMessage { consultation_id: made.id.clone(), text: "canary-outbox".to_owned() };
     bench.desk.send(&words).await.unwrap();
-    let draft = SaveDraft { consultation_id: made.id.clone(), text: "canary-draft".to_owned() };
+    let draft =
+        SaveDraft { consultation_id: made.id.clone(), text: "canary-draft".to_owned(), of: DraftOf::Message };
     bench.desk.save_draft(draft).await.unwrap();
 
     let mut folders = vec![data.path().to_owned()];

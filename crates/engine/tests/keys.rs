@@ -112,7 +112,8 @@ async fn draft(bench: &Bench, id: &ConsultationId) -> String {
 /// Leaves half a sentence behind and ends the program.
 async fn leave_a_draft(bench: &Bench) -> ConsultationId {
     let id = bench.queue().await[0].id.clone();
-    let words = SaveDraft { consultation_id: id.clone(), text: "half a sentence".to_owned() };
+    let words =
+        SaveDraft { consultation_id: id.clone(), text: "half a sentence".to_owned(), of: DraftOf::Message };
     bench.desk.save_draft(words).await.unwrap();
     bench.desk.close().await;
     id
@@ -230,7 +231,8 @@ async fn a_new_key_opens_the_same_files_and_the_old_one_none() {
     let bench = place.signed_in().await;
     let code = printed(&bench).await;
     let id = bench.queue().await[0].id.clone();
-    let words = SaveDraft { consultation_id: id.clone(), text: "half a sentence".to_owned() };
+    let words =
+        SaveDraft { consultation_id: id.clone(), text: "half a sentence".to_owned(), of: DraftOf::Message };
     bench.desk.save_draft(words).await.unwrap();
     let old = place.held().unwrap();
 
@@ -421,7 +423,7 @@ async fn open_without_a_keyring(url: &str, files: &Path, code: &str) {
     let id = bench.desk.list(list).await.unwrap().rows[0].id.clone();
     assert_eq!(draft(&bench, &id).await, "half a sentence");
     let text = "half a sentence, and the rest".to_owned();
-    bench.desk.save_draft(SaveDraft { consultation_id: id, text }).await.unwrap();
+    bench.desk.save_draft(SaveDraft { consultation_id: id, text, of: DraftOf::Message }).await.unwrap();
     bench.desk.close().await;
 }
 

@@ -107,7 +107,7 @@ async fn accepted(clinic: &Clinic, bench: &Bench) -> ConsultationId {
 }
 
 fn draft(id: &ConsultationId, text: &str) -> SaveDraft {
-    SaveDraft { consultation_id: id.clone(), text: text.to_owned() }
+    SaveDraft { consultation_id: id.clone(), text: text.to_owned(), of: DraftOf::Message }
 }
 
 fn words(id: &ConsultationId, text: &str) -> SendMessage {
@@ -172,6 +172,43 @@ async fn a_screen_left_alone_is_warned_of_locks_and_keeps_the_last_words_of_a_dr
             ("session.unlock", Outcome::Success, "pin"),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_dialog_that_a_lock_takes_away_are_there_again_and_go_when_they_are_used() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let id = accepted(&clinic, &bench).await;
+    let typed = |of, text: &str| SaveDraft { consultation_id: id.clone(), text: text.to_owned(), of };
+    bench.desk.save_draft(draft(&id, "Please")).await.unwrap();
+    bench.desk.save_draft(typed(DraftOf::HandOff, "I am off")).await.unwrap();
+    bench.desk.lock_now().await.unwrap();
+    // The window hands in the rest while it takes the dialog down.
+    bench.desk.save_draft(typed(DraftOf::HandOff, "I am off duty")).await.unwrap();
+    bench.desk.save_draft(typed(DraftOf::Complete, "Well again")).await.unwrap();
+    bench.until("closed", |state| matches!(state.stage, Stage::Locked { pin_tries: 5, .. })).await;
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("open", is_ready).await;
+    let view = bench.desk.consultation(&id).await.unwrap();
+    assert_eq!((view.draft.as_str(), view.row.status), ("Please", ConsultationStatus::Assigned));
+    let kept =
+        DialogWords { hand_off: "I am off duty".into(), complete: "Well again".into(), ..Default::default() };
+    assert_eq!(view.words, kept);
+
+    bench.until_online().await;
+    let back = HandOffConsultation {
+        id: id.clone(),
+        physician_id: None,
+        specialty: Some(SpecialtyCode::Cardiology),
+        reason: view.words.hand_off,
+    };
+    bench.desk.hand_off(&back).await.unwrap();
+    let words = bench.desk.consultation(&id).await.unwrap().words;
+    assert_eq!((words.hand_off.as_str(), words.complete.as_str()), ("", "Well again"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::HashSet, fs, path::PathBuf};
 
-use chatehr_contract::{ErrorCode, MessageId, Timestamp};
+use chatehr_contract::{DialogWords, DraftOf, ErrorCode, MessageId, Timestamp};
 use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxState, Vault};
 use common::{at, c, e, entry, key, outgoing, vault};
 use proptest::prelude::*;
@@ -26,6 +26,26 @@ fn a_message_leaves_the_draft_and_enters_the_queue_together() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].text.as_str(), rows[0].attempts), ("words of e-1", 0));
     vault.save_draft(&c("c-1"), "", at(3)).unwrap();
+    assert_eq!(vault.draft(&c("c-1")).unwrap(), "");
+}
+
+#[test]
+fn words_of_a_dialog_are_apart_from_the_message_and_go_with_what_they_were_for() {
+    let (_dir, vault) = vault();
+    vault.save_draft(&c("c-1"), "to the patient", at(1)).unwrap();
+    for (of, text) in
+        [(DraftOf::Decline, "tired"), (DraftOf::HandOff, "off duty"), (DraftOf::Complete, "well")]
+    {
+        vault.save_draft_of(&c("c-1"), of, text, at(1)).unwrap();
+    }
+    assert_eq!(vault.draft(&c("c-1")).unwrap(), "to the patient");
+    assert_eq!(vault.dialog_words(&c("c-2")).unwrap(), DialogWords::default());
+    vault.enqueue(&outgoing("e-1", "c-1"), &entry("message.create")).unwrap();
+    let finishing = NewOutboxRow { kind: OutboxKind::Complete, ..outgoing("e-2", "c-1") };
+    vault.enqueue(&finishing, &entry("consultation.complete")).unwrap();
+    vault.save_draft_of(&c("c-1"), DraftOf::Decline, "", at(2)).unwrap();
+    let left = DialogWords { hand_off: "off duty".to_owned(), ..DialogWords::default() };
+    assert_eq!(vault.dialog_words(&c("c-1")).unwrap(), left);
     assert_eq!(vault.draft(&c("c-1")).unwrap(), "");
 }
 

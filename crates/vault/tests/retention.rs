@@ -4,7 +4,7 @@
 mod common;
 
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::NoPadding};
-use chatehr_contract::{Consultation, ConsultationStatus, PersonId};
+use chatehr_contract::{Consultation, ConsultationStatus, DialogWords, DraftOf, PersonId};
 use chatehr_vault::{CacheChange, Forgotten, Vault};
 use common::{appointment, at, bytes_of, c, entry, me, message, mine, opened, outgoing, patient, vault};
 
@@ -41,6 +41,8 @@ fn filled() -> (tempfile::TempDir, Vault) {
     vault.mark_read(&c("old"), at(5)).unwrap();
     vault.enqueue(&outgoing("e-1", "old-unsent"), &entry("message.create")).unwrap();
     vault.save_draft(&c("old-draft"), "half a sentence", at(1)).unwrap();
+    vault.save_draft_of(&c("old"), DraftOf::Complete, "canary-note", at(1)).unwrap();
+    vault.save_draft_of(&c("young"), DraftOf::Complete, "well again", at(1000)).unwrap();
     (dir, vault)
 }
 
@@ -52,6 +54,9 @@ fn what_is_closed_and_old_goes_and_what_is_unread_unsent_or_open_stays() {
     let all = ["old", "old-unread", "old-unsent", "old-draft", "young", "old-open"].map(c);
     let held = vault.held(&all).unwrap();
     assert_eq!(all.iter().filter(|id| !held.contains(id)).collect::<Vec<_>>(), [&c("old")]);
+    assert_eq!(vault.dialog_words(&c("old")).unwrap(), DialogWords::default());
+    assert_eq!(vault.dialog_words(&c("young")).unwrap().complete, "well again");
+    assert_eq!(vault.draft(&c("old-draft")).unwrap(), "half a sentence");
     assert!(
         vault.search("goneword", 9).unwrap().is_empty() && vault.search("goneson", 9).unwrap().is_empty()
     );

@@ -26,6 +26,9 @@ pub trait Shelf {
     /// Presses a line.
     fn press(&self, line: &str) -> Outcome<()>;
 
+    /// What stands beside the icon.
+    fn label(&self) -> Outcome<String>;
+
     /// Everything that the icon tells in words.
     fn all_words(&self) -> Outcome<String>;
 }
@@ -56,8 +59,11 @@ pub fn tray(places: &Places, shelf: &mut dyn Shelf, tell: &mut dyn FnMut(&Step))
             name,
             &mut tray,
             |tray| turn(tray),
-            // A program that has ended paints nothing; the display is there all the same.
-            |tray, file: &Path| tray.place.picture(file).or_else(|_| tray.place.session.picture(file)),
+            // A window that is closed or hidden paints nothing; the display is there all the same.
+            |tray, file: &Path| match tray.window_id()? {
+                Some(_) => tray.place.picture(file),
+                None => tray.place.session.picture(file),
+            },
         );
         tell(&step);
     }
@@ -83,6 +89,11 @@ impl Tray<'_> {
 
     fn until_hidden(&self) -> Outcome<()> {
         wait_for("the window is gone from the screen", || Ok(self.window_id()?.is_none().then_some(())))
+    }
+
+    /// Waits until the icon itself says it, before anybody opens its menu.
+    fn at_a_glance(&self, words: &str) -> Outcome<()> {
+        wait_for(&format!("the icon says {words}"), || Ok((self.shelf.label()? == words).then_some(())))
     }
 
     fn line(&self, what: &str, holds: impl Fn(&str) -> bool) -> Outcome<String> {
@@ -111,6 +122,7 @@ fn says_who(tray: &mut Tray<'_>) -> Outcome<()> {
     connection(tray.place.open()?, "online")?;
     tray.line("who is signed in", |line| line == "Dr Amara Okafor")?;
     tray.line("how many wait", |line| line.contains(" waiting"))?;
+    tray.at_a_glance("Dr Amara Okafor")?;
     let words = tray.shelf.all_words()?.to_lowercase();
     for name in PATIENT_NAMES {
         check(!words.contains(name), || format!("a patient is named: {words}"))?;
@@ -149,6 +161,7 @@ fn locks(tray: &mut Tray<'_>) -> Outcome<()> {
     tray.shelf.press("Lock")?;
     tray.place.window()?.see(&test("locked"))?;
     tray.line("that it is locked", |line| line == "Amara Okafor, locked")?;
+    tray.at_a_glance("Locked")?;
     let window = tray.place.window()?;
     check(tray.shelf.lines()?.get("Lock") == Some(&false), || "Lock can be pressed twice".to_owned())?;
     window.painted()

@@ -140,6 +140,10 @@ impl Shelf for Tray {
             .map_err(failed)
     }
 
+    fn label(&self) -> Outcome<String> {
+        String::try_from(self.property("XAyatanaLabel")?).map_err(failed)
+    }
+
     fn all_words(&self) -> Outcome<String> {
         let told = ["Title", "XAyatanaLabel", "Id"]
             .map(|name| self.property(name).map(|value| format!("{value:?}")));

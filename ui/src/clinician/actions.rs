@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use chatehr_contract::{
     Action, CompleteConsultation, ConsultationRef, ConsultationStatus, ConsultationView, DeclineConsultation,
-    ErrorCode, ErrorReport, HandOffConsultation, MAX_REASON_CHARS, PersonId, command::clinician as command,
+    DraftOf, ErrorCode, ErrorReport, HandOffConsultation, MAX_REASON_CHARS, PersonId,
+    command::clinician as command,
 };
 use yew::prelude::*;
 
@@ -15,13 +16,14 @@ use super::{
     dialog::Dialog,
     due::{overdue, pressing, urgency_class},
     hand_off::HandOffDialog,
+    kept::{Words, use_words},
     notice::ErrorNotice,
     row::{urgency_tag, who},
     shell::{Dispatch, Step},
 };
 use crate::{
     backend::{Backend, use_backend},
-    dom::{self, use_server_clock},
+    dom::use_server_clock,
     icon::{Glyph, Icon},
     time, words,
 };
@@ -78,6 +80,9 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let asking = use_state(|| Asking::Nothing);
     let view = &props.view;
     let row = &view.row;
+    let declining = use_words(&row.id, DraftOf::Decline, &view.words.decline);
+    let handing_off = use_words(&row.id, DraftOf::HandOff, &view.words.hand_off);
+    let completing = use_words(&row.id, DraftOf::Complete, &view.words.complete);
     let (title, late) = use_server_clock(row.clone(), |now, row| (pressing(now, row), overdue(now, row)));
     let class = if late { "emergency" } else { urgency_class(&row.urgency) };
     let can = |action: Action| !props.left && view.actions.contains(&action);
@@ -113,13 +118,14 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let decline = {
         let (doing, dispatch, under_way, asking) =
             (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
-        let (backend, id) = (backend.clone(), row.id.clone());
+        let (backend, id, words) = (backend.clone(), row.id.clone(), declining.clone());
         Callback::from(move |reason: String| {
             asking.set(Asking::Nothing);
             under_way.set(Some(Action::Decline));
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let (backend, dispatch, words) = (backend.clone(), dispatch.clone(), words.clone());
             let ask = DeclineConsultation { id: id.clone(), reason };
             doing.run(async move { backend.call::<command::Decline>(&ask).await }, move |()| {
+                words.forget();
                 dispatch.dispatch(Step::Did);
                 dispatch.dispatch(Step::CloseConsultation);
             });
@@ -128,13 +134,14 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let complete = {
         let (doing, dispatch, under_way, asking) =
             (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
-        let (backend, id) = (backend.clone(), row.id.clone());
+        let (backend, id, words) = (backend.clone(), row.id.clone(), completing.clone());
         Callback::from(move |note: Option<String>| {
             asking.set(Asking::Nothing);
             under_way.set(Some(Action::Complete));
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let (backend, dispatch, words) = (backend.clone(), dispatch.clone(), words.clone());
             let ask = CompleteConsultation { id: id.clone(), note };
             doing.run(async move { backend.call::<command::Complete>(&ask).await }, move |()| {
+                words.forget();
                 dispatch.dispatch(Step::Did);
             });
         })
@@ -142,12 +149,13 @@ pub fn Actions(props: &ActionsProps) -> Html {
     let hand_off = {
         let (doing, dispatch, under_way, asking) =
             (doing.clone(), props.dispatch.clone(), under_way.clone(), asking.clone());
-        let backend = backend.clone();
+        let (backend, words) = (backend.clone(), handing_off.clone());
         Callback::from(move |ask: HandOffConsultation| {
             asking.set(Asking::Nothing);
             under_way.set(Some(Action::HandOff));
-            let (backend, dispatch) = (backend.clone(), dispatch.clone());
+            let (backend, dispatch, words) = (backend.clone(), dispatch.clone(), words.clone());
             doing.run(async move { backend.call::<command::HandOff>(&ask).await }, move |()| {
+                words.forget();
                 dispatch.dispatch(Step::Did);
                 dispatch.dispatch(Step::CloseConsultation);
             });
@@ -260,13 +268,13 @@ pub fn Actions(props: &ActionsProps) -> Html {
             { bar }
             { error.or(not_done).or_else(|| props.notice.clone()) }
             if *asking == Asking::Decline {
-                <DeclineDialog whom={whom(view)} offline={props.offline} on_close={close.clone()} on_decline={decline} />
+                <DeclineDialog words={declining} whom={whom(view)} offline={props.offline} on_close={close.clone()} on_decline={decline} />
             }
             if *asking == Asking::Complete {
-                <CompleteDialog whom={whom(view)} offline={props.offline} on_close={close.clone()} on_complete={complete} />
+                <CompleteDialog words={completing} whom={whom(view)} offline={props.offline} on_close={close.clone()} on_complete={complete} />
             }
             if *asking == Asking::HandOff {
-                <HandOffDialog id={row.id.clone()} specialty={row.specialty.clone()} started={row.status == ConsultationStatus::InProgress}
+                <HandOffDialog words={handing_off} id={row.id.clone()} specialty={row.specialty.clone()} started={row.status == ConsultationStatus::InProgress}
                     me={props.me.clone()} whom={whom(view)} offline={props.offline} on_close={close} on_hand_off={hand_off} />
             }
         </>
@@ -361,6 +369,7 @@ fn standing(view: &ConsultationView) -> (String, &'static str) {
 
 #[derive(PartialEq, Properties)]
 struct DeclineProps {
+    words: Words,
     whom: Html,
     offline: bool,
     on_close: Callback<()>,
@@ -380,11 +389,10 @@ fn reason_text(chosen: Option<&str>, words: &str) -> String {
 #[component]
 fn DeclineDialog(props: &DeclineProps) -> Html {
     let chosen = use_state(|| None::<usize>);
-    let typed = use_state(String::new);
-    let reason = reason_text(chosen.and_then(|index| REASONS.get(index).copied()), &typed);
+    let words = &props.words;
+    let reason = reason_text(chosen.and_then(|index| REASONS.get(index).copied()), &words.text);
     let left = MAX_REASON_CHARS as i64 - reason.chars().count() as i64;
     let ready = !reason.is_empty() && left >= 0 && !props.offline;
-    let oninput = dom::typing(&typed);
     let close = {
         let on_close = props.on_close.clone();
         move |_| on_close.emit(())
@@ -417,7 +425,7 @@ fn DeclineDialog(props: &DeclineProps) -> Html {
                     }) }
                 </fieldset>
                 <label class="label" for="decline-words">{ "In your words" }</label>
-                <textarea id="decline-words" class="field" rows="3" value={(*typed).clone()} {oninput}
+                <textarea id="decline-words" class="field" rows="3" value={words.text.clone()} oninput={words.typing()} onblur={words.leaving()}
                     data-test="decline-reason" aria-describedby="decline-left" />
                 <p id="decline-left" class={classes!("hint", (left < 0).then_some("over"))}>
                     if left < 0 { { format!("{} characters too many", -left) } }

@@ -3,12 +3,13 @@
 use chatehr_contract::MAX_DESCRIPTION_CHARS;
 use yew::prelude::*;
 
-use super::dialog::Dialog;
-use crate::dom;
+use super::{dialog::Dialog, kept::Words};
 
 /// What the question is made of.
 #[derive(PartialEq, Properties)]
 pub struct CompleteProps {
+    /// The note, as typed.
+    pub words: Words,
     /// Whom it is about.
     pub whom: Html,
     /// It will wait.
@@ -28,11 +29,10 @@ fn note(typed: &str) -> Option<String> {
 /// See the module.
 #[component]
 pub fn CompleteDialog(props: &CompleteProps) -> Html {
-    let typed = use_state(String::new);
+    let Words { text: typed, .. } = &props.words;
     let left = MAX_DESCRIPTION_CHARS as i64 - typed.trim().chars().count() as i64;
-    let oninput = dom::typing(&typed);
     let onsubmit = {
-        let (on_complete, note) = (props.on_complete.clone(), note(&typed));
+        let (on_complete, note) = (props.on_complete.clone(), note(typed));
         move |event: SubmitEvent| {
             event.prevent_default();
             if left >= 0 {
@@ -50,7 +50,7 @@ pub fn CompleteDialog(props: &CompleteProps) -> Html {
                 { props.whom.clone() }
                 <p>{ "It cannot be reopened. It stays readable under Closed." }</p>
                 <label class="label" for="complete-note">{ "Closing note, if there is one" }</label>
-                <textarea id="complete-note" class="field" rows="3" dir="auto" value={(*typed).clone()} {oninput}
+                <textarea id="complete-note" class="field" rows="3" dir="auto" value={typed.clone()} oninput={props.words.typing()} onblur={props.words.leaving()}
                     data-test="complete-note" aria-describedby="complete-left" />
                 <p id="complete-left" class={classes!("hint", (left < 0).then_some("over"))}>
                     if left < 0 { { format!("{} characters too many", -left) } }

@@ -1,29 +1,24 @@
 //! Where a message is written. Nothing typed is lost: the draft goes to the host while typing, and the text leaves the
 //! field only once the host has taken the message.
 
-use std::{cell::RefCell, rc::Rc};
-
 use chatehr_contract::{
-    AddNote, ConsultationId, MAX_MESSAGE_CHARS, MAX_NOTE_CHARS, SaveDraft, SendMessage,
+    AddNote, ConsultationId, DraftOf, MAX_MESSAGE_CHARS, MAX_NOTE_CHARS, SendMessage,
     command::clinician as command,
 };
 use gloo_timers::callback::Timeout;
-use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::{
     ask::use_doing,
+    kept::{Desk, REST, keep},
     notice::ErrorNotice,
     shell::{Dispatch, Step},
 };
 use crate::{
-    backend::{Backend, use_backend},
+    backend::use_backend,
     dom,
     icon::{Glyph, Icon},
 };
-
-/// How long typing must rest before the draft is kept, in milliseconds.
-const REST: u32 = 400;
 
 /// What the composer is made of. Key it by the consultation's id: one composer never moves to another patient.
 #[derive(PartialEq, Properties)]
@@ -43,47 +38,6 @@ pub struct ComposerProps {
     pub dispatch: Dispatch,
 }
 
-/// What is in the field, what of it the host keeps as a draft, and what is on its way as a message.
-#[derive(Default)]
-struct Desk {
-    text: String,
-    kept: Option<String>,
-    sending: Option<String>,
-    timer: Option<Timeout>,
-}
-
-impl Desk {
-    /// The text to keep as a draft, if it differs from what is kept. What is being sent is no draft any more.
-    fn unkept(&mut self) -> Option<String> {
-        self.timer = None;
-        if self.sending.as_ref() == Some(&self.text) || self.kept.as_ref() == Some(&self.text) {
-            return None;
-        }
-        self.kept = Some(self.text.clone());
-        Some(self.text.clone())
-    }
-
-    /// What stays in the field once `sent` has been taken: whatever was typed meanwhile.
-    fn after_sending(&mut self, sent: &str) {
-        self.sending = None;
-        self.timer = None;
-        self.text = self.text.strip_prefix(sent).unwrap_or(&self.text).trim_start().to_owned();
-        self.kept = Some(String::new());
-    }
-}
-
-fn keep(backend: &Backend, id: &ConsultationId, desk: &Rc<RefCell<Desk>>) {
-    let Some(text) = desk.borrow_mut().unkept() else { return };
-    let (backend, ask, desk) =
-        (backend.clone(), SaveDraft { consultation_id: id.clone(), text }, desk.clone());
-    spawn_local(async move {
-        if backend.call::<command::SaveDraft>(&ask).await.is_err() {
-            // Not kept: the next rest, blur or switch tries again with what is then in the field.
-            desk.borrow_mut().kept = None;
-        }
-    });
-}
-
 /// See the module.
 #[component]
 pub fn Composer(props: &ComposerProps) -> Html {
@@ -91,12 +45,12 @@ pub fn Composer(props: &ComposerProps) -> Html {
     let doing = use_doing();
     let field = use_node_ref();
     let draft = props.draft.clone();
-    let desk = use_mut_ref(move || Desk { text: draft.clone(), kept: Some(draft), ..Desk::default() });
+    let desk = use_mut_ref(move || Desk::with(draft.clone()));
     let redraw = use_force_update();
 
     let keep_now = {
         let (backend, id, desk) = (backend.clone(), props.id.clone(), desk.clone());
-        move || keep(&backend, &id, &desk)
+        move || keep(&backend, &id, DraftOf::Message, &desk)
     };
     {
         let keep_now = keep_now.clone();
@@ -149,7 +103,7 @@ pub fn Composer(props: &ComposerProps) -> Html {
                 if answer.is_err() {
                     let (backend, id, desk) = failed;
                     desk.borrow_mut().sending = None;
-                    keep(&backend, &id, &desk);
+                    keep(&backend, &id, DraftOf::Message, &desk);
                 }
                 answer
             };
@@ -226,48 +180,5 @@ fn grow(field: &NodeRef) {
     dom::place(field, "height", "auto");
     if let Some(area) = field.cast::<web_sys::Element>() {
         dom::place(field, "height", &format!("{}px", area.scroll_height()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Desk;
-
-    fn desk(text: &str, kept: &str) -> Desk {
-        Desk { text: text.into(), kept: Some(kept.into()), ..Desk::default() }
-    }
-
-    #[test]
-    fn a_draft_is_kept_once_per_change() {
-        let mut desk = desk("Please stay", "");
-        assert_eq!(desk.unkept().as_deref(), Some("Please stay"));
-        assert_eq!(desk.unkept(), None);
-        desk.text = String::new();
-        assert_eq!(desk.unkept().as_deref(), Some(""));
-    }
-
-    #[test]
-    fn what_is_being_sent_does_not_come_back_as_a_draft() {
-        let mut desk = desk("On my way", "");
-        desk.sending = Some("On my way".into());
-        assert_eq!(desk.unkept(), None);
-        desk.after_sending("On my way");
-        assert_eq!(desk.unkept(), None);
-        assert_eq!(desk.text, "");
-    }
-
-    #[test]
-    fn words_typed_while_sending_stay_in_the_field() {
-        let mut desk = desk("On my way. Room 4", "");
-        desk.after_sending("On my way.");
-        assert_eq!(desk.text, "Room 4");
-        assert_eq!(desk.unkept().as_deref(), Some("Room 4"));
-    }
-
-    #[test]
-    fn another_text_typed_while_sending_stays_whole() {
-        let mut desk = desk("Something else", "");
-        desk.after_sending("On my way.");
-        assert_eq!(desk.text, "Something else");
     }
 }

@@ -31,8 +31,8 @@ pub fn Dialog(props: &DialogProps) -> Html {
         move || drop(closed)
     });
     html! {
-        <dialog ref={node} class="dialog" aria-labelledby="dialog-title">
-            <h2 id="dialog-title">{ props.title.clone() }</h2>
+        <dialog ref={node} class="dialog" aria-label={props.title.clone()}>
+            <h2>{ props.title.clone() }</h2>
             { props.children.clone() }
         </dialog>
     }

@@ -1,7 +1,7 @@
 //! A rehearsal of the host: believable people, every state of the window, in an ordinary browser.
 //!
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
-//! waiting, conflict, taken, unsure, alerts, repeated, unseen, tampered, and those of `fixtures_keys`,
+//! waiting, conflict, taken, unsure, unwell, alerts, repeated, unseen, tampered, and those of `fixtures_keys`,
 //! `fixtures_lock`, `fixtures_standing`, `fixtures_glass` and `fixtures_sign_in`), `&open=` a consultation, `&press=` controls by
 //! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
@@ -11,10 +11,11 @@ use chatehr_contract::{
     Account, Acknowledgement, Action, AlertNotice, AppointmentId, AppointmentPage, AppointmentRange,
     AppointmentRow, AppointmentStatus, Availability, ChangeNotice, ConsultationId, ConsultationList,
     ConsultationPage, ConsultationRef, ConsultationRow, ConsultationStatus, ConsultationView, Conversation,
-    ConversationRequest, Counts, DeclineConsultation, Delivery, EditMessage, EnvelopeId, ErrorCode,
-    ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope, MessageBody, MessageId,
-    MessageKind, MessageView, OutboxRef, Patient, Person, PersonId, PersonLabel, PersonName, Physician,
-    ProgramState, Role, SaveDraft, SendMessage, Sex, SpecialtyCode, Stage, Timestamp, Urgency,
+    ConversationRequest, Counts, DeclineConsultation, Delivery, DialogWords, DraftOf, EditMessage,
+    EnvelopeId, ErrorCode, ErrorReport, HandOffConsultation, HistoryEntry, HistoryLine, KeepEdit, ListScope,
+    MessageBody, MessageId, MessageKind, MessageView, OutboxRef, Patient, Person, PersonId, PersonLabel,
+    PersonName, Physician, ProgramState, Role, SaveDraft, SendMessage, Sex, SpecialtyCode, Stage, Timestamp,
+    Urgency,
 };
 use gloo_timers::callback::Timeout;
 use serde::{Serialize, de::DeserializeOwned};
@@ -508,6 +509,7 @@ impl World {
             glass: self.glass.open(),
             may_export: self.glass.may_export(),
             clinic_sign_in: self.clinic.state(),
+            acts_for: (self.scene == "nurse").then(|| me().name),
         }
     }
 
@@ -592,6 +594,12 @@ impl World {
                 }
                 Err(ErrorReport::new(ErrorCode::MayHaveHappened))
             }
+            // Dialogs of which nothing comes.
+            "colleagues" if self.scene == "unwell" => Err(ErrorReport::new(ErrorCode::ServerFault)),
+            "hand_off_consultation" if self.scene == "unwell" => {
+                Err(ErrorReport::new(ErrorCode::ServerFault))
+            }
+            "complete_consultation" if self.scene == "unwell" => Err(ErrorReport::new(ErrorCode::DiskFull)),
             "colleagues" => say([("Lindqvist", "Maja", true), ("Haddad", "Samir", false)].map(
                 |(family, given, on_call)| Physician {
                     id: PersonId::new(family),
@@ -699,7 +707,13 @@ impl World {
             "save_draft" => {
                 let draft: SaveDraft = ask(request)?;
                 if let Some(view) = self.views.iter_mut().find(|view| view.row.id == draft.consultation_id) {
-                    view.draft = draft.text;
+                    let place = match draft.of {
+                        DraftOf::Message => &mut view.draft,
+                        DraftOf::Decline => &mut view.words.decline,
+                        DraftOf::HandOff => &mut view.words.hand_off,
+                        DraftOf::Complete => &mut view.words.complete,
+                    };
+                    *place = draft.text;
                 }
                 say(())
             }
@@ -854,6 +868,7 @@ fn view(now: Timestamp, line: Line) -> ConsultationView {
             vec![]
         },
         draft: String::new(),
+        words: DialogWords::default(),
         row,
     }
 }

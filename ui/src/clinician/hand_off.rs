@@ -10,12 +10,16 @@ use yew::prelude::*;
 use super::{
     ask::{Read, use_reading},
     dialog::Dialog,
+    kept::Words,
+    notice::ErrorNotice,
 };
-use crate::{dom, words};
+use crate::words;
 
 /// What the question is made of.
 #[derive(PartialEq, Properties)]
 pub struct HandOffProps {
+    /// Why, as typed.
+    pub words: Words,
     /// Which.
     pub id: ConsultationId,
     /// In whose pool it was.
@@ -64,10 +68,10 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
     let colleagues =
         use_reading::<command::Colleagues>(ColleaguesOf { specialty: props.specialty.clone() }, 0);
     let to = use_state(String::new);
-    let reason = use_state(String::new);
+    let Words { text: reason, .. } = &props.words;
     let length = reason.trim().chars().count();
-    let ready = chosen(&props.id, &to, &reason)
-        .filter(|_| length > 0 && length <= MAX_REASON_CHARS && !props.offline);
+    let ready =
+        chosen(&props.id, &to, reason).filter(|_| length > 0 && length <= MAX_REASON_CHARS && !props.offline);
     let onchange = {
         let to = to.clone();
         move |event: Event| {
@@ -78,7 +82,6 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
             }
         }
     };
-    let oninput = dom::typing(&reason);
     let onsubmit = {
         let (on_hand_off, ready) = (props.on_hand_off.clone(), ready.clone());
         move |event: SubmitEvent| {
@@ -108,6 +111,7 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
         <Dialog title="Hand off this consultation" on_close={props.on_close.clone()}>
             <form {onsubmit}>
                 { props.whom.clone() }
+                if let Read::Failed(error) = &colleagues { <ErrorNotice error={error.clone()} caution=true /> }
                 <label class="label" for="hand-off-to">{ "To" }</label>
                 <select id="hand-off-to" class="field" {onchange} data-test="hand-off-to">
                     <option value="" selected=true>{ "Choose who takes it" }</option>
@@ -123,13 +127,13 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
                 <label class="label" for="hand-off-reason">{ "Why" }</label>
                 <div class="suggestions">
                     { for REASONS.iter().map(|words| {
-                        let reason = reason.clone();
+                        let reason = props.words.clone();
                         html! {
                             <button type="button" class="button small quiet" onclick={move |_| reason.set((*words).to_owned())}>{ *words }</button>
                         }
                     }) }
                 </div>
-                <textarea id="hand-off-reason" class="field" rows="2" value={(*reason).clone()} {oninput}
+                <textarea id="hand-off-reason" class="field" rows="2" value={reason.clone()} oninput={props.words.typing()} onblur={props.words.leaving()}
                     data-test="hand-off-reason" aria-describedby="hand-off-left" />
                 <p id="hand-off-left" class={classes!("hint", (length > MAX_REASON_CHARS).then_some("over"))}>
                     if length > MAX_REASON_CHARS { { format!("{} characters too many", length - MAX_REASON_CHARS) } }

@@ -29,6 +29,18 @@ pub struct HereProps {
     pub locks_at: Option<Timestamp>,
     /// See [`ProgramState::session_ends_at`](chatehr_contract::ProgramState::session_ends_at).
     pub session_ends_at: Option<Timestamp>,
+    /// It is being asked which record to open in an emergency.
+    pub emergency: bool,
+}
+
+/// What becomes of what is being typed. A reason for an emergency is not kept: it is somebody else's patient's, and nothing
+/// of such a record stays on a workstation.
+const fn kept(emergency: bool) -> &'static str {
+    if emergency {
+        "Messages, notes and reasons that you have typed are kept, but not what stands in the emergency question: nothing of such a record stays on this workstation."
+    } else {
+        "Messages, notes and reasons that you have typed are kept."
+    }
 }
 
 /// See the module.
@@ -51,7 +63,7 @@ pub fn Here(props: &HereProps) -> Html {
         let press = here.reform(|_: MouseEvent| ());
         return html! {
             <Dialog title={format!("Locking in {}", time::span_words(left))} on_close={here}>
-                <p>{ "Nobody has used this window for a while. What you have typed is kept." }</p>
+                <p>{ "Nobody has used this window for a while. " }{ kept(props.emergency) }</p>
                 <div class="dialog-actions">
                     <button type="button" class="button primary" onclick={press} data-test="still-here">{ "I’m still here" }</button>
                 </div>
@@ -64,7 +76,7 @@ pub fn Here(props: &HereProps) -> Html {
                 <Icon glyph={Glyph::Clock} />
                 <p class="words">
                     <strong>{ format!("Your session ends in {}.", time::span_words(left)) }</strong>
-                    <span>{ "You were signed in for as long as your clinic allows. What you have typed is kept; sign in again." }</span>
+                    <span>{ "You were signed in for as long as your clinic allows. Sign in again then. " }{ kept(props.emergency) }</span>
                 </p>
             </div>
         };

@@ -40,6 +40,7 @@ pub mod glass;
 pub mod grid;
 pub mod hand_off;
 pub mod here;
+pub mod kept;
 pub mod key_card;
 pub mod key_panels;
 pub mod keys;
@@ -203,7 +204,7 @@ fn Work(props: &WorkProps) -> Html {
                     <glass::GlassBanner shown={shows_one && shell.selected.as_ref() == Some(&glass.id)} {glass} dispatch={dispatch.clone()} />
                 }
                 if shell.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
-                <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} />
+                <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} emergency={shell.emergency.is_some()} />
                 <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
                     dispatch={dispatch.clone()} />
                 if offline {

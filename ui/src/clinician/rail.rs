@@ -41,6 +41,11 @@ pub fn what_they_do(person: &Person) -> String {
     if person.role == Role::Nurse { format!("Nurse, {specialties}") } else { specialties }
 }
 
+/// "for Dr Amara Okafor".
+pub fn for_whom(state: &ProgramState) -> Option<String> {
+    state.acts_for.as_ref().map(|physician| format!("for Dr {}", physician.spoken()))
+}
+
 /// "AO".
 pub fn initials(name: &chatehr_contract::PersonName) -> String {
     let first = name.given.first().and_then(|given| given.chars().next());
@@ -102,11 +107,13 @@ pub fn rail(props: &RailProps) -> Html {
     };
     html! {
         <nav class="rail" aria-label="Main">
-            <div class="rail-person">
+            <div class="rail-person" data-test="rail-person">
                 <span class="avatar" aria-hidden="true">{ initials(&person.name) }</span>
-                <span class="rail-word">
+                // Never hidden, however narrow the window is: who is signed in is told by it alone.
+                <span class="rail-who">
                     <strong>{ title_and_name(person) }</strong>
-                    <span>{ what_they_do(person) }</span>
+                    if let Some(physician) = for_whom(state) { <span data-test="acts-for">{ physician }</span> }
+                    <span class="rail-does">{ what_they_do(person) }</span>
                 </span>
             </div>
             <ul>

@@ -12,7 +12,7 @@ use super::{
     key_card::KeyCard,
     notice::ErrorNotice,
     pin_card::PinCard,
-    rail::{outbox_words, title_and_name, what_they_do},
+    rail::{for_whom, outbox_words, title_and_name, what_they_do},
     shell::{Dispatch, Step},
 };
 use crate::{
@@ -114,7 +114,8 @@ pub fn Settings(props: &SettingsProps) -> Html {
             <section class="card">
                 <h2>{ "Signed in" }</h2>
                 <p><strong>{ title_and_name(&props.person) }</strong><br />
-                    <span class="hint">{ what_they_do(&props.person) }</span></p>
+                    <span class="hint">{ what_they_do(&props.person) }
+                    if let Some(physician) = for_whom(&props.state) { { format!(", {physician}") } }</span></p>
                 if waiting > 0 {
                     <p class="hint">
                         { outbox_words(props.state.outbox_waiting, props.state.outbox_stuck) }

@@ -141,8 +141,8 @@ pub fn sender(view: &ConsultationView, message: &MessageView) -> String {
 mod tests {
     use chatehr_contract::{
         ConsultationId, ConsultationRow, ConsultationStatus, ConsultationView, Conversation, Delivery,
-        EnvelopeId, HistoryEntry, HistoryLine, MessageBody, MessageKind, MessageView, PersonId, PersonLabel,
-        SpecialtyCode, Timestamp, Urgency,
+        DialogWords, EnvelopeId, HistoryEntry, HistoryLine, MessageBody, MessageKind, MessageView, PersonId,
+        PersonLabel, SpecialtyCode, Timestamp, Urgency,
     };
 
     use super::{Item, timeline};
@@ -200,6 +200,7 @@ mod tests {
             appointments: vec![],
             earlier: vec![],
             draft: String::new(),
+            words: DialogWords::default(),
         }
     }
 

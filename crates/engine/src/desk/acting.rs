@@ -6,7 +6,7 @@
 
 use chatehr_contract::{
     Action, AddNote, CompleteConsultation, ConsultationId, ConsultationStatus, ConsultationUpdate, Decline,
-    DeclineConsultation, ErrorCode, ErrorReport, HandOffConsultation, Handoff, NewNote,
+    DeclineConsultation, DraftOf, ErrorCode, ErrorReport, HandOffConsultation, Handoff, NewNote,
 };
 use chatehr_vault::{NewOutboxRow, OutboxKind};
 
@@ -38,7 +38,9 @@ impl Desk {
     pub async fn decline(&self, request: &DeclineConsultation) -> Result<(), ErrorReport> {
         let decline = Decline { reason: request.reason.trim().to_owned() };
         report::problems(&decline.problems())?;
-        self.inner.decide(&request.id, Decision::Decline(decline)).await
+        self.inner.decide(&request.id, Decision::Decline(decline)).await?;
+        self.forget_draft(&request.id, DraftOf::Decline).await;
+        Ok(())
     }
 
     /// Gives a consultation to a colleague, who is in charge at once, or back to a specialty's pool.
@@ -52,7 +54,9 @@ impl Desk {
             reason: request.reason.trim().to_owned(),
         };
         report::problems(&handoff.problems())?;
-        self.inner.decide(&request.id, Decision::HandOff(handoff)).await
+        self.inner.decide(&request.id, Decision::HandOff(handoff)).await?;
+        self.forget_draft(&request.id, DraftOf::HandOff).await;
+        Ok(())
     }
 
     /// Leaves a note for colleagues. The draft that it was goes with it.
@@ -66,8 +70,17 @@ impl Desk {
             return Err(ErrorReport::new(ErrorCode::RoleForbids).with_detail("This ChatEHR takes no notes."));
         }
         self.inner.decide(&request.id, Decision::Note(note)).await?;
-        let (open, id, now) = (self.inner.open()?, request.id.clone(), self.inner.now());
-        open.vault(move |vault| vault.save_draft(&id, "", now)).await
+        self.forget_draft(&request.id, DraftOf::Message).await;
+        Ok(())
+    }
+
+    /// What was typed has been used. That is done, whatever becomes of the draft.
+    async fn forget_draft(&self, id: &ConsultationId, of: DraftOf) {
+        let Ok(open) = self.inner.open() else { return };
+        let (id, now) = (id.clone(), self.inner.now());
+        if let Err(error) = open.vault(move |vault| vault.save_draft_of(&id, of, "", now)).await {
+            tracing::warn!(code = error.code.as_str(), "A draft that was used is still kept.");
+        }
     }
 
     /// Begins work on a consultation: into the outbox, until the server has it.

@@ -49,6 +49,7 @@ impl Desk {
                 glass: self.inner.open_glass(),
                 may_export: false,
                 clinic_sign_in: self.inner.clinic_sign_in(),
+                acts_for: None,
             };
             (program, state.open.clone())
         };
@@ -61,13 +62,18 @@ impl Desk {
             }
             program.keys = self.key_standing(&open).await;
             program.may_export = open.may_export();
-            let (whose, specialties) = (open.whose_lists(), open.pools());
+            let (whose, specialties, asked) = (open.whose_lists(), open.pools(), open.clone());
             let read = open.vault(move |vault| {
                 let counts = vault.counts(&whose, &specialties)?;
-                Ok((counts, vault.synced_at()?, vault.outbox(None)?))
+                let acts_for = match &asked.person.delegates_for {
+                    Some(physician) => vault.physician(physician)?.map(|physician| physician.name),
+                    None => None,
+                };
+                Ok((counts, vault.synced_at()?, vault.outbox(None)?, acts_for))
             });
             match read.await {
-                Ok((counts, synced_at, outbox)) => {
+                Ok((counts, synced_at, outbox, acts_for)) => {
+                    program.acts_for = acts_for;
                     // One whose words are being changed waits for the person as well.
                     let needs_person = |row: &&OutboxRow| {
                         row.edit.is_some() || matches!(row.state, OutboxState::Stuck { .. })
@@ -336,6 +342,7 @@ pub(super) fn consultation_view(
         appointments: appointment_rows(vault, appointments)?,
         earlier: rows(vault, person, earlier)?,
         draft,
+        words: vault.dialog_words(&consultation.id)?,
         row: row(vault, person, consultation, &BTreeMap::new())?,
     })
 }

@@ -130,7 +130,7 @@ impl Desk {
         self.inner.after_decision(waiting.consultation, decided)
     }
 
-    /// Keeps what is being typed.
+    /// Keeps what is being typed, to the patient or into a dialog.
     ///
     /// # Errors
     /// The files do not take it.
@@ -147,7 +147,7 @@ impl Desk {
             return Err(self.inner.refused(&open, Action::DraftSave, &draft.consultation_id, report).await);
         }
         let now = self.inner.now();
-        open.vault(move |vault| vault.save_draft(&draft.consultation_id, &draft.text, now)).await
+        open.vault(move |vault| vault.save_draft_of(&draft.consultation_id, draft.of, &draft.text, now)).await
     }
 }
 

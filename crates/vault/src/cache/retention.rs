@@ -1,7 +1,7 @@
 //! Lets go of what has been closed for longer than the clinic wants it on a workstation. The server has it.
 //!
-//! Promises: what this person has not read, and what they have not finished writing to, stays, however old; what goes is
-//! overwritten, in the file, in its log and in the search index. Refuses: anything that is open.
+//! Promises: what this person has not read, and what they have not finished writing to, stays, however old (a reason or
+//! closing note that was typed and not used is as old as anything else); what goes is overwritten, in the file, in its log and in the search index. Refuses: anything that is open.
 
 use std::collections::HashSet;
 
@@ -43,6 +43,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`]; what went until then is gone, and the rest goes next time.
     pub fn forget_closed(&self, before: Timestamp, person: &PersonId) -> Result<Forgotten, VaultError> {
+        self.forget_dialog_words(before)?;
         let marks = self.read_marks()?;
         let unfinished = self.unfinished()?;
         let mut gone = Forgotten::default();

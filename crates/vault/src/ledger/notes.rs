@@ -1,11 +1,28 @@
 //! Drafts, and how far each conversation was read.
+//!
+//! What is typed into a dialog is a draft too. Its row is named by the consultation and the dialog, parted by a sign that
+//! is in no id, so it neither keeps the consultation from being let go of nor is taken for the words to a patient.
 
 use std::collections::HashMap;
 
-use chatehr_contract::{ConsultationId, MessageId, Timestamp};
+use chatehr_contract::{ConsultationId, DialogWords, DraftOf, MessageId, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::{error::VaultError, vault::Vault};
+
+/// Between a consultation's id and a dialog's name.
+pub(crate) const PARTED: char = '\u{1f}';
+
+/// The name of a draft's row.
+pub(super) fn name(consultation: &ConsultationId, of: DraftOf) -> String {
+    let dialog = match of {
+        DraftOf::Message => return consultation.to_string(),
+        DraftOf::Decline => "decline",
+        DraftOf::HandOff => "hand-off",
+        DraftOf::Complete => "complete",
+    };
+    format!("{consultation}{PARTED}{dialog}")
+}
 
 impl Vault {
     /// Keeps what is being typed; empty text forgets it.
@@ -18,17 +35,30 @@ impl Vault {
         text: &str,
         now: Timestamp,
     ) -> Result<(), VaultError> {
+        self.save_draft_of(consultation, DraftOf::Message, text, now)
+    }
+
+    /// The same of what is being typed into a dialog.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn save_draft_of(
+        &self,
+        consultation: &ConsultationId,
+        of: DraftOf,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(), VaultError> {
+        let name = name(consultation, of);
         self.ledger().write(|ledger| {
             if text.is_empty() {
-                ledger
-                    .prepare_cached("DELETE FROM draft WHERE consultation_id = ?1")?
-                    .execute([consultation.as_str()])?;
+                ledger.prepare_cached("DELETE FROM draft WHERE consultation_id = ?1")?.execute([&name])?;
             } else {
                 ledger
                     .prepare_cached(
                         "INSERT OR REPLACE INTO draft (consultation_id, text, saved_at) VALUES (?1, ?2, ?3)",
                     )?
-                    .execute(params![consultation.as_str(), text, now.millis()])?;
+                    .execute(params![name, text, now.millis()])?;
             }
             Ok(())
         })
@@ -39,12 +69,38 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn draft(&self, consultation: &ConsultationId) -> Result<String, VaultError> {
+        self.draft_of(consultation, DraftOf::Message)
+    }
+
+    /// What was typed into its dialogs and not done.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn dialog_words(&self, consultation: &ConsultationId) -> Result<DialogWords, VaultError> {
+        Ok(DialogWords {
+            decline: self.draft_of(consultation, DraftOf::Decline)?,
+            hand_off: self.draft_of(consultation, DraftOf::HandOff)?,
+            complete: self.draft_of(consultation, DraftOf::Complete)?,
+        })
+    }
+
+    fn draft_of(&self, consultation: &ConsultationId, of: DraftOf) -> Result<String, VaultError> {
         self.ledger().read(|ledger| {
             let text = ledger
                 .prepare_cached("SELECT text FROM draft WHERE consultation_id = ?1")?
-                .query_row([consultation.as_str()], |row| row.get(0))
+                .query_row([name(consultation, of)], |row| row.get(0))
                 .optional()?;
             Ok(text.unwrap_or_default())
+        })
+    }
+
+    /// Forgets what was typed into dialogs before `before`: what has not been done by then is not done with these words.
+    pub(crate) fn forget_dialog_words(&self, before: Timestamp) -> Result<(), VaultError> {
+        self.ledger().write(|ledger| {
+            ledger
+                .prepare_cached("DELETE FROM draft WHERE instr(consultation_id, ?1) > 0 AND saved_at < ?2")?
+                .execute(params![PARTED.to_string(), before.millis()])?;
+            Ok(())
         })
     }
 

@@ -11,9 +11,10 @@
 use std::{fmt, slice};
 
 use chatehr_audit::{NewEntry, append};
-use chatehr_contract::{ConsultationId, EnvelopeId, ErrorCode, PersonId, Timestamp};
+use chatehr_contract::{ConsultationId, DraftOf, EnvelopeId, ErrorCode, PersonId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, types::Type};
 
+use super::notes;
 use crate::{
     error::{Fault, VaultError},
     vault::Vault,
@@ -153,7 +154,7 @@ const ROW: &str = "SELECT seq, envelope_id, consultation_id, to_id, text, sealed
     next_attempt_at, state, code, kind, in_doubt, detail, edit, seen FROM outbox";
 
 impl Vault {
-    /// Puts something into its queue and writes down who did so, in one transaction; a message's draft is forgotten with
+    /// Puts something into its queue and writes down who did so, in one transaction; the draft that it was is forgotten with
     /// it. The same envelope again changes nothing.
     ///
     /// # Errors
@@ -175,10 +176,15 @@ impl Vault {
                     row.seen.and_then(|version| i64::try_from(version).ok()),
                 ])?;
             if added > 0 {
-                if row.kind == OutboxKind::Message {
+                let draft = match row.kind {
+                    OutboxKind::Message => Some(DraftOf::Message),
+                    OutboxKind::Complete => Some(DraftOf::Complete),
+                    OutboxKind::Start => None,
+                };
+                if let Some(of) = draft {
                     ledger
                         .prepare_cached("DELETE FROM draft WHERE consultation_id = ?1")?
-                        .execute([row.consultation_id.as_str()])?;
+                        .execute([notes::name(&row.consultation_id, of)])?;
                 }
                 append(ledger, slice::from_ref(entry))?;
             }
