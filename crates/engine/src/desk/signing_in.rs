@@ -2,9 +2,10 @@
 //!
 //! Promises: what is being waited for stands in the state from the first moment, and can be given up at any; who comes
 //! back is asked for at ChatEHR before anything opens, and who has no place here leaves nothing behind; at the locked
-//! screen, and for a browser on a shared workstation and after a session's end, the provider has to ask the person again,
-//! whatever is remembered of them. Whoever signs in at the locked screen opens the same records if they are the same person, and
-//! their own if not. Another way of signing in takes the place of the one before, and the same way goes on.
+//! screen, and for a browser on a workstation that is shared or where anybody was signed in before, the provider has to
+//! ask the person again, whatever is remembered of them. Whoever signs in at the locked screen opens the same records if
+//! they are the same person, and their own if not. Another way of signing in takes the place of the one before, and the
+//! same way goes on.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -92,10 +93,8 @@ impl Desk {
             // Many providers do not say of a second device when it asked, so there it is not insisted on but at the
             // locked screen.
             Stage::SignIn { .. } if request.way == SignInWay::Device => false,
-            Stage::SignIn { error, .. } => {
-                self.inner.is_shared()
-                    || error.as_ref().is_some_and(|error| error.code == ErrorCode::SessionOver)
-            }
+            // Whoever was here is signed out, and their browser may still let the next one in as them.
+            Stage::SignIn { .. } => self.inner.is_shared() || self.inner.workstation()?.has_people(),
             Stage::Locked { .. } => true,
             _ => return Err(ErrorReport::new(ErrorCode::Conflict).with_detail("somebody is signed in")),
         };

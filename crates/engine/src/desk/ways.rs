@@ -45,6 +45,12 @@ impl Workstation {
         }
     }
 
+    /// Whether anybody has been signed in here.
+    pub(super) fn has_people(&self) -> bool {
+        std::fs::read_dir(self.settings.data_dir.join("people"))
+            .is_ok_and(|mut people| people.next().is_some())
+    }
+
     /// Whether anybody here has a passphrase or a code.
     pub(super) async fn has_other_keys(&self) -> bool {
         let people = self.settings.data_dir.join("people");
