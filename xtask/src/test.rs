@@ -21,6 +21,7 @@ const WALKS: &[(&str, &str)] = &[
     ("signing in with a clinic account", "clinic_account"),
     ("the misfortunes", "misfortunes"),
     ("an emergency, and a nurse's day", "emergency"),
+    ("a workstation that is left", "leaving"),
     ("the tray", "tray"),
     ("what a locked screen leaves in memory", "forgetting"),
     ("the desktop's notifications", "notices"),

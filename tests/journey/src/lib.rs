@@ -23,6 +23,8 @@ mod emergency;
 mod forgetting;
 mod hostile;
 mod http;
+mod keyring;
+mod leaving;
 mod meddler;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -48,6 +50,7 @@ pub use clinic_account::sign_in_at_clinic;
 pub use emergency::emergency;
 #[cfg(target_os = "linux")]
 pub use forgetting::forget;
+pub use leaving::leave;
 pub use misfortunes::suffer;
 pub use notices::notices;
 pub use process::{Running, on_path, tied};

@@ -154,7 +154,16 @@ fn open_log(log: &Path) -> Outcome<(File, File)> {
 }
 
 /// Asks again and again until there is an answer; a failure on the way is kept and told only if none comes.
-pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+pub(crate) fn wait_for<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+    wait_at_most(PATIENCE, what, ask)
+}
+
+/// The same with a limit of its own, for what takes its time by design.
+pub(crate) fn wait_at_most<T>(
+    limit: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Outcome<Option<T>>,
+) -> Outcome<T> {
     let began = Instant::now();
     loop {
         let last = match ask() {
@@ -162,9 +171,9 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Outcome<Option<T>
             Ok(None) => None,
             Err(failure) => Some(failure),
         };
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > limit {
             let because = last.map_or_else(String::new, |failure| format!(" ({failure})"));
-            return Err(Failure::new(format!("waited 20 s in vain: {what}{because}")));
+            return Err(Failure::new(format!("waited {} s in vain: {what}{because}", limit.as_secs())));
         }
         thread::sleep(Duration::from_millis(80));
     }

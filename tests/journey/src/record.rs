@@ -49,7 +49,8 @@ impl Record {
         Ok(Self { directory: directory.to_owned(), steps: Vec::new() })
     }
 
-    /// Takes a step, unless one before it failed, and hands it to `picture` with the file to write.
+    /// Takes a step, unless one before it failed, and hands it to `picture` with the file to write. A step of which there
+    /// is no picture, or an empty one, has not passed.
     pub(crate) fn step<S>(
         &mut self,
         name: &'static str,
@@ -59,7 +60,7 @@ impl Record {
     ) -> Step {
         let stopped = self.steps.iter().any(|step| step.outcome != StepOutcome::Passed);
         let began = Instant::now();
-        let outcome = if stopped {
+        let mut outcome = if stopped {
             StepOutcome::NotReached
         } else {
             action(scene)
@@ -67,7 +68,10 @@ impl Record {
         };
         let took = began.elapsed();
         if !stopped {
-            picture(scene, &self.directory.join(file_name(self.steps.len() + 1, name))).ok();
+            let pictured = picture(scene, &self.directory.join(file_name(self.steps.len() + 1, name)));
+            if let (StepOutcome::Passed, Err(failure)) = (&outcome, pictured) {
+                outcome = StepOutcome::Failed(format!("there is no picture: {failure}"));
+            }
         }
         let step = Step { name, outcome, took };
         self.steps.push(step.clone());
@@ -150,6 +154,15 @@ mod tests {
         .unwrap();
         assert_eq!(written[1]["why"], "it rained");
         assert_eq!(written[2]["outcome"], "not reached");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_step_without_a_picture_has_not_passed() {
+        let directory = std::env::temp_dir().join(format!("chatehr-unpictured-{}", std::process::id()));
+        let mut record = Record::begin(&directory).unwrap();
+        let step = record.step("dark", &mut (), |()| Ok(()), |(), _| Err(Failure::new("no light")));
+        assert_eq!(step.outcome, StepOutcome::Failed("there is no picture: no light".to_owned()));
         std::fs::remove_dir_all(directory).unwrap();
     }
 

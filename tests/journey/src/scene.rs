@@ -197,6 +197,7 @@ impl<'a> Scene<'a> {
             window.painted()?;
             // From the window to the display; nothing is decided by this pause.
             std::thread::sleep(std::time::Duration::from_millis(250));
+            return self.session.picture_of_window(file);
         }
         self.session.picture(file)
     }

@@ -52,11 +52,24 @@ impl Server {
         more: &[&str],
         log: &Path,
     ) -> Outcome<Self> {
+        Self::start_so(program, port, secrets, more, &[], log)
+    }
+
+    /// The same with more settings.
+    pub(crate) fn start_so(
+        program: &Path,
+        port: u16,
+        secrets: &Secrets,
+        more: &[&str],
+        settings: &[(&str, &str)],
+        log: &Path,
+    ) -> Outcome<Self> {
         let mut command = tied(program);
         command
             .args(["mock", "--seed", "demo", "--listen"])
             .arg(format!("127.0.0.1:{port}"))
             .args(more)
+            .envs(settings.iter().copied())
             .env("CHATEHR_ROOT_SECRET", &secrets.root);
         Self::listening(command, secrets, log)
     }

@@ -34,7 +34,11 @@ pub const PROGRAMS: &[(&str, &str)] = &[
     ("xprop", "x11-utils"),
     ("xdotool", "xdotool"),
     ("import", "imagemagick"),
+    ("identify", "imagemagick"),
 ];
+
+/// A display without a window, but with a notification on it, has some 270; the emptiest screen of either window 1,600.
+const FEWEST_COLOURS: u32 = 600;
 
 /// A running session.
 #[derive(Debug)]
@@ -148,10 +152,23 @@ impl Session {
 
     /// A picture of the whole display.
     pub fn picture(&self, file: &Path) -> Outcome<()> {
-        let file = file.to_string_lossy();
-        self.ask("import", &["-window", "root", &file])
+        let name = file.to_string_lossy();
+        self.ask("import", &["-window", "root", &name])
+            .filter(|_| fs::metadata(file).is_ok_and(|file| file.len() > 0))
             .map(drop)
             .ok_or_else(|| Failure::new("the display could not be pictured (import -window root)"))
+    }
+
+    /// The same with a window on it that shows something.
+    pub fn picture_of_window(&self, file: &Path) -> Outcome<()> {
+        self.picture(file)?;
+        let told = self.ask("identify", &["-format", "%k", &file.to_string_lossy()]);
+        let colours: u32 = told.and_then(|told| told.trim().parse().ok()).unwrap_or_default();
+        if colours >= FEWEST_COLOURS {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{} shows an empty window: it has {colours} colours", file.display())))
+        }
     }
 
     fn set(&mut self, name: &'static str, value: impl Into<OsString>) {

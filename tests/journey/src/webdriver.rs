@@ -164,6 +164,45 @@ impl Window {
         })
     }
 
+    /// Presses keys in a field, after what it holds.
+    pub(crate) fn keys(&self, selector: &str, keys: &str) -> Outcome<()> {
+        let element = wait_for(&format!("{selector} is there"), || self.find(selector).map(Some))?;
+        let path = format!("/element/{}/value", id_of(&element)?);
+        self.ask("POST", &path, Some(&json!({ "text": keys }))).map(drop)
+    }
+
+    /// All that the page holds in words: its elements, and what stands in its fields.
+    pub(crate) fn page(&self) -> Outcome<String> {
+        self.words(
+            "return document.documentElement.outerHTML +
+                [...document.querySelectorAll('input, textarea')].map(field => ` ${field.value}`).join('')",
+        )
+    }
+
+    /// All that the web view keeps for the page.
+    pub(crate) fn storage(&self) -> Outcome<String> {
+        self.words(
+            "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, history.state])",
+        )
+    }
+
+    fn words(&self, script: &str) -> Outcome<String> {
+        let words = self.script(script, &[])?;
+        let words = words.as_str().filter(|words| !words.is_empty());
+        words.map(str::to_owned).ok_or_else(|| Failure::new("the page could not be read"))
+    }
+
+    /// The program's processes, each with what everybody who may look at it is told: its arguments and environment.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
+        let told = |id: u32| {
+            let read = |what| fs::read(format!("/proc/{id}/{what}")).unwrap_or_default();
+            let told = [read("cmdline"), read("environ")].concat();
+            (id, String::from_utf8_lossy(&told).into_owned())
+        };
+        descendants(self.driver.id()).into_iter().map(told).collect()
+    }
+
     /// Waits until the window has painted what it shows now.
     pub(crate) fn painted(&self) -> Outcome<()> {
         let script =

@@ -133,13 +133,19 @@ impl<'a> Workplace<'a> {
     }
 
     pub(crate) fn start_server(&mut self) -> Outcome<()> {
+        self.start_server_with(&[])
+    }
+
+    /// The same with more settings, such as the clinic's policy.
+    pub(crate) fn start_server_with(&mut self, settings: &[(&str, &str)]) -> Outcome<()> {
         // Beside the home, not in it: whatever is kept here is the server's, not the workstation's.
         let store = self.places.pictures.join("server.db").display().to_string();
-        self.server = Some(Server::start_at(
+        self.server = Some(Server::start_so(
             &self.places.program("chatehr-server")?,
             self.port,
             &self.secrets,
             &["--database", &store],
+            settings,
             &self.logs().join("server.log"),
         )?);
         Ok(())
@@ -217,6 +223,7 @@ impl<'a> Workplace<'a> {
             window.painted()?;
             // From the window to the display; nothing is decided by this pause.
             std::thread::sleep(std::time::Duration::from_millis(250));
+            return self.session.picture_of_window(file);
         }
         self.session.picture(file)
     }
