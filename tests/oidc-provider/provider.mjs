@@ -6,11 +6,14 @@
 // CHATEHR_TEST_OIDC                the directory with node_modules, where it is not this one
 // CHATEHR_TEST_OIDC_TOKEN_SECONDS  how long an access token lasts; 3600
 // CHATEHR_TEST_OIDC_ISSUER         what it calls itself, where a test's network stands in between
+// CHATEHR_TEST_OIDC_SECRETS        a file for every token, code and verifier that went to or fro, one a line, so that a
+//                                  test can look for them where they must not be
 //
-// Signing in: the form at the authorization endpoint's redirect takes `login` (a name of `accounts`), posted to
+// Signing in: the form (of which `data-asks` is "login", or "consent" where the browser is known) at the authorization endpoint's redirect takes `login` (a name of `accounts`), posted to
 // `{form's address}/login`. Consent is given with it. A second device's code is typed in at `/device`.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -135,6 +138,15 @@ await new Promise((resolve) => server.listen(Number(process.argv[2] ?? 0), '127.
 const address = `http://127.0.0.1:${server.address().port}`;
 const provider = new Provider(process.env.CHATEHR_TEST_OIDC_ISSUER ?? address, configuration);
 provider.on('server_error', (_ctx, error) => console.error(error));
+const secrets = process.env.CHATEHR_TEST_OIDC_SECRETS;
+if (secrets) {
+  provider.on('grant.success', ({ body, oidc: { params } }) => {
+    const { access_token, refresh_token, id_token } = body;
+    const { code, code_verifier, device_code, refresh_token: before } = params;
+    const all = [access_token, refresh_token, id_token, code, code_verifier, device_code, before];
+    appendFileSync(secrets, all.filter(Boolean).map((one) => `${one}\n`).join(''));
+  });
+}
 const callback = provider.callback();
 
 server.on('request', async (request, response) => {
@@ -150,10 +162,10 @@ server.on('request', async (request, response) => {
         : { error: 'access_denied', error_description: 'no such account' };
       return await provider.interactionFinished(request, response, result);
     }
-    const { uid } = await provider.interactionDetails(request, response);
+    const { uid, prompt } = await provider.interactionDetails(request, response);
     const options = Object.entries(accounts).map(([login, { name }]) => `<option value="${login}">${name}</option>`);
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(`<!doctype html><title>Sign in</title><form method="post" action="/interaction/${uid}/login">
+    response.end(`<!doctype html><title>Sign in</title><form method="post" action="/interaction/${uid}/login" data-asks="${prompt.name}">
 <label>Account <select name="login">${options.join('')}</select></label> <button>Sign in</button></form>`);
   } catch (error) {
     response.statusCode = 400;

@@ -60,6 +60,8 @@ impl BrowserScript {
 #[derive(Default)]
 pub(crate) struct Person {
     cookies: BTreeMap<String, String>,
+    /// What the provider handed over by way of the browser: codes, and the states that came with them.
+    pub(crate) handed: Vec<String>,
 }
 
 /// What they see, and where they are.
@@ -92,6 +94,7 @@ impl Person {
 
     fn visit(&mut self, mut address: String, mut form: Option<String>) -> Outcome<Page> {
         for _ in 0..MOST_REDIRECTS {
+            self.handed.extend(["code", "state"].into_iter().filter_map(|name| parameter(&address, name)));
             let (head, text) = self.ask(&address, form.take().as_deref())?;
             let header = |wanted: &str| {
                 head.lines().find_map(|line| {
@@ -158,6 +161,22 @@ impl Person {
     }
 }
 
+/// A parameter of an address, as it stands there.
+fn parameter(address: &str, name: &str) -> Option<String> {
+    let (_, query) = address.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+}
+
+/// The same question without the wish that the person be asked again, as a provider hears it that does not care.
+pub(crate) fn unasked(address: &str) -> String {
+    let Some((place, query)) = address.split_once('?') else { return address.to_owned() };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.starts_with("prompt=") && !pair.starts_with("max_age="))
+        .collect();
+    format!("{place}?{}", kept.join("&"))
+}
+
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = tag.split_once(&format!("{name}=\""))?;
     Some(rest.split_once('"')?.0)
@@ -193,7 +212,15 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, join};
+    use super::{escaped, join, parameter, unasked};
+
+    #[test]
+    fn an_address_is_read_by_its_parameters() {
+        let address = "http://127.0.0.1:1/auth?state=s%2F1&prompt=login+consent&code=c&max_age=0";
+        assert_eq!(parameter(address, "state").as_deref(), Some("s%2F1"));
+        assert_eq!(parameter(address, "co"), None);
+        assert_eq!(unasked(address), "http://127.0.0.1:1/auth?state=s%2F1&code=c");
+    }
 
     #[test]
     fn a_link_leads_from_where_one_is() {

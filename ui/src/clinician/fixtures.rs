@@ -3,7 +3,7 @@
 //! `?state=` chooses what to look at (queue, mine, empty, loading, error, offline, blocked, signin, long, 10000, stuck,
 //! waiting, conflict, taken, unsure, unwell, alerts, repeated, unseen, tampered, and those of `fixtures_keys`,
 //! `fixtures_lock`, `fixtures_standing`, `fixtures_glass` and `fixtures_sign_in`), `&open=` a consultation, `&press=` controls by
-//! their `data-test` one after the other, `&theme=` light or dark. Compiled only with the feature `fixtures`.
+//! their `data-test` one after the other, `&then=` what it is after two seconds, `&theme=` light or dark. Compiled only with the feature `fixtures`.
 
 use std::{cell::RefCell, future, rc::Rc};
 
@@ -68,7 +68,7 @@ pub fn start() {
         "repeated" | "unseen" => 3,
         _ => 0,
     };
-    let press = wanted("press").unwrap_or_default();
+    let (press, then) = (wanted("press").unwrap_or_default(), wanted("then"));
     Timeout::new(300, move || {
         if let Some(id) = open {
             tell(&world, &ChangeNotice { open: Some(id), ..ChangeNotice::default() });
@@ -86,6 +86,13 @@ pub fn start() {
                 };
                 tell(&world, &ChangeNotice { alert: Some(alert), ..ChangeNotice::default() });
             }
+        }
+        if let Some(then) = then {
+            Timeout::new(2_000, move || {
+                world.borrow_mut().scene = then;
+                tell(&world, &ChangeNotice { state: true, ..ChangeNotice::default() });
+            })
+            .forget();
         }
         for (order, test) in (1..).zip(press.split(',')) {
             let test = test.to_owned();

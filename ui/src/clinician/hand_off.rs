@@ -111,7 +111,11 @@ pub fn HandOffDialog(props: &HandOffProps) -> Html {
         <Dialog title="Hand off this consultation" on_close={props.on_close.clone()}>
             <form {onsubmit}>
                 { props.whom.clone() }
-                if let Read::Failed(error) = &colleagues { <ErrorNotice error={error.clone()} caution=true /> }
+                if let Read::Failed(error) = &colleagues { <ErrorNotice error={error.clone()} caution=true next={if props.started {
+                    "Your colleagues cannot be listed now. Close this and try again in a moment."
+                } else {
+                    "Your colleagues cannot be listed now. A queue can be chosen all the same."
+                }} /> }
                 <label class="label" for="hand-off-to">{ "To" }</label>
                 <select id="hand-off-to" class="field" {onchange} data-test="hand-off-to">
                     <option value="" selected=true>{ "Choose who takes it" }</option>
