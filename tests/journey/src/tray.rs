@@ -11,7 +11,7 @@ use crate::{
     process::wait_for,
     record::{Record, Step},
     scene::{PATIENT_NAMES, PHYSICIAN, connection},
-    webdriver::{test, test_with},
+    webdriver::{Window, test, test_with},
     workplace::Workplace,
 };
 
@@ -60,9 +60,13 @@ pub fn tray(places: &Places, shelf: &mut dyn Shelf, tell: &mut dyn FnMut(&Step))
             &mut tray,
             |tray| turn(tray),
             // A window that is closed or hidden paints nothing; the display is there all the same.
-            |tray, file: &Path| match tray.window_id()? {
-                Some(_) => tray.place.picture(file),
-                None => tray.place.session.picture(file),
+            |tray, file: &Path| {
+                let ended = tray.place.window().map_or(true, Window::has_ended);
+                if ended || tray.window_id()?.is_none() {
+                    tray.place.session.picture(file)
+                } else {
+                    tray.place.picture(file)
+                }
             },
         );
         tell(&step);
