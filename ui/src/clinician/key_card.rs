@@ -187,7 +187,7 @@ pub fn KeyCard(props: &KeyCardProps) -> Html {
             }
             if !props.may_export {
                 <p id="no-export" class="hint" data-test="no-export">
-                    { "Backing up is off: " }{ Action::RecordsBackUp.refusal() }{ " Ask your administrator if you need one." }
+                    { "Backing up is off. " }{ Action::RecordsBackUp.refusal() }{ " Ask your administrator if you need one." }
                 </p>
             }
             if let Some(asked) = &*question { { asked_twice(asked, answered, ask.reform(|()| None)) } }
