@@ -98,7 +98,9 @@ const configuration = {
   loadExistingGrant: async (ctx) => {
     const { client, session, params } = ctx.oidc;
     const known = session.grantIdFor(client.clientId);
-    if (known) return ctx.oidc.provider.Grant.find(known);
+    // One that a sign-out has revoked is not there any more, though the browser's session still names it.
+    const held = known && (await ctx.oidc.provider.Grant.find(known));
+    if (held) return held;
     const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
     grant.addOIDCScope('openid offline_access profile');
     for (const resource of [API, OTHER_API]) grant.addResourceScope(resource, 'records');

@@ -167,12 +167,13 @@ fn parameter(address: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
 }
 
-/// The same question without the wish that the person be asked again, as a provider hears it that does not care.
+/// The same question without the wish that the person be asked who they are, whoever the browser knows.
 pub(crate) fn unasked(address: &str) -> String {
     let Some((place, query)) = address.split_once('?') else { return address.to_owned() };
     let kept: Vec<&str> = query
         .split('&')
         .filter(|pair| !pair.starts_with("prompt=") && !pair.starts_with("max_age="))
+        .chain(["prompt=consent"])
         .collect();
     format!("{place}?{}", kept.join("&"))
 }
@@ -219,7 +220,7 @@ mod tests {
         let address = "http://127.0.0.1:1/auth?state=s%2F1&prompt=login+consent&code=c&max_age=0";
         assert_eq!(parameter(address, "state").as_deref(), Some("s%2F1"));
         assert_eq!(parameter(address, "co"), None);
-        assert_eq!(unasked(address), "http://127.0.0.1:1/auth?state=s%2F1&code=c");
+        assert_eq!(unasked(address), "http://127.0.0.1:1/auth?state=s%2F1&code=c&prompt=consent");
     }
 
     #[test]
