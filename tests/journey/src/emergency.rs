@@ -119,6 +119,7 @@ fn nurse(place: &mut Workplace<'_>) -> Outcome<()> {
     window.press(&test_with("sign-in-account", "code", NURSE))?;
     connection(window, "online")?;
     window.press(&test("enrol-later"))?;
+    window.see_where(&test("acts-for"), "says for whom", |seen| seen.text == "for Dr Amara Okafor")?;
     window.press(&test("queue-row"))?;
     let why = window.see(&test("refused-actions"))?;
     check(why.text.contains("Only a physician may accept"), || format!("it does not say why: {}", why.text))?;

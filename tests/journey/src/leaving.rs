@@ -37,6 +37,7 @@ type Turn = fn(&mut Leaving<'_>) -> Outcome<()>;
 
 const TURNS: &[(&str, Turn)] = &[
     ("a physician signs in, takes a request and sets a PIN", begins),
+    ("the narrowest window says who is signed in", narrow),
     ("locked while declining: nothing is sent, nothing is left", declining),
     ("a wrong PIN, then the right one: the words are there", unlocked),
     ("handing off and completing: the same", others),
@@ -186,6 +187,29 @@ fn begins(leaving: &mut Leaving<'_>) -> Outcome<()> {
         let record = leaving.at_server(&leaving.taken)?;
         Ok((record.get("status") == Some(&json!("in_progress"))).then_some(()))
     })
+}
+
+/// Letter by letter on the screen, not clipped to nothing for those alone who are read to.
+fn narrow(leaving: &mut Leaving<'_>) -> Outcome<()> {
+    let size = |width: &str, height: &str| {
+        let of = ["search", "--onlyvisible", "--name", "^ChatEHR", "windowsize", "--sync", width, height];
+        let done = leaving.place.session.ask("xdotool", &of);
+        done.map(drop).ok_or_else(|| Failure::new("xdotool could not size the window"))
+    };
+    size("960", "640")?;
+    let window = leaving.window()?;
+    let name = wait_for("the window is narrow", || {
+        let seen = window.script(
+            "const name = document.querySelector('.rail-person strong'), box = name.getBoundingClientRect();
+            return innerWidth > 1000 ? '' : `${name.innerText} ${box.width > 40 && box.height > 10 &&
+                name.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))}`",
+            &[],
+        )?;
+        Ok(seen.as_str().filter(|seen| !seen.is_empty()).map(str::to_owned))
+    })?;
+    check(name == "Dr Amara Okafor true", || format!("of who is signed in there is: {name}"))?;
+    leaving.place.picture_too("narrow")?;
+    size("1440", "860")
 }
 
 fn declining(leaving: &mut Leaving<'_>) -> Outcome<()> {
