@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use chatehr_client::{AnchorError, ChangesError, Client, ClientError, Config, PolicyError, SignedIn};
@@ -180,8 +181,10 @@ impl Scene {
         ] {
             tokens.insert(who, clinic.client().sign_in(code).await.unwrap().token);
         }
-        let people: BTreeMap<_, _> =
-            tokens.iter().map(|(who, token)| (*who, asker(token, address))).collect();
+        let people: BTreeMap<_, _> = tokens
+            .iter()
+            .map(|(who, token)| (*who, asker(token, address, Duration::from_secs(30))))
+            .collect();
         let (marta, okafor) = (&people[&Who::Marta], &people[&Who::Okafor]);
         let kept = taken(&okafor.me, &asked(&marta.me, Urgency::Routine, "first").await.id, "second").await;
         let kid = okafor.me.message_key(&kept.id).await.unwrap().kid;
@@ -197,8 +200,9 @@ impl Scene {
         Self { address, _clinic: clinic, tokens, people, kid, cases, kept, kept_attachment }
     }
 
+    /// Somebody who asks there, and does not wait long.
     pub(super) fn asker(&self, who: Who, at: SocketAddr) -> Asker {
-        asker(&self.tokens[&who], at)
+        asker(&self.tokens[&who], at, PATIENCE)
     }
 
     pub(super) fn person(&self, who: Who) -> &SignedIn {
@@ -273,13 +277,13 @@ impl Scene {
     }
 }
 
-fn asker(token: &str, at: SocketAddr) -> Asker {
+fn asker(token: &str, at: SocketAddr, patience: Duration) -> Asker {
     let base = format!("http://{at}/v1");
     let mut config = Config::new(&base);
     config.api_key = Some(KEY.to_owned());
-    config.timeout = PATIENCE;
+    config.timeout = patience;
     let client = Client::new(config).unwrap();
-    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let http = reqwest::Client::builder().no_proxy().timeout(patience).build().unwrap();
     Asker { me: client.with_session(token), client, http, base, token: token.to_owned() }
 }
 
