@@ -36,7 +36,7 @@ use axum::{
 use chatehr_contract::*;
 use chatehr_network::{Network, Pace};
 use serde_json::{Value, json};
-use support::*;
+use support::{waits::Sampling, *};
 use tempfile::TempDir;
 use tokio::{
     sync::watch,
@@ -241,6 +241,52 @@ async fn how_long_it_is_until_the_first_usable_screen() {
         );
         bench.desk.close().await;
     }
+}
+
+/// `CHATEHR_FIRST_LOAD=100000 cargo test --package chatehr-engine --test first_load -- --ignored --nocapture window_waits`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn how_long_the_window_waits_while_everything_comes_in() {
+    if !keyring_is_here() {
+        return;
+    }
+    let asked = std::env::var("CHATEHR_FIRST_LOAD").ok().and_then(|text| text.parse().ok());
+    let count = asked.unwrap_or(100_000);
+    let (server, data) = (big(count, false).await, TempDir::new().unwrap());
+    let bench = Bench::new(settings(&server.url, data.path()), Desktop::default());
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.until_ready().await;
+    // One of this person's own.
+    let mut sampling = Some(Sampling::begin(&bench.desk, &ConsultationId::new("c-1")));
+    let mut part = String::new();
+    let began = Instant::now();
+    loop {
+        let state = bench.desk.state().await;
+        let over = state.loading.is_none() && state.synced_at.is_some();
+        let now =
+            state.loading.map_or_else(|| "the rest".to_owned(), |loading| format!("{:?}", loading.part));
+        if now != part || over {
+            if let (false, Some(sampling)) = (part.is_empty(), sampling.take()) {
+                let waits = sampling.end().await;
+                println!(
+                    "{count} records, {part}, until {:.1} s: longest {:.0} ms: {waits}",
+                    began.elapsed().as_secs_f64(),
+                    waits.longest().as_secs_f64() * 1000.0
+                );
+            }
+            sampling.get_or_insert_with(|| Sampling::begin(&bench.desk, &ConsultationId::new("c-1")));
+            part = now;
+        }
+        if over {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_secs(5)).await;
+    let waits = sampling.take().unwrap().end().await;
+    println!("{count} records, in step: longest {:.0} ms: {waits}", waits.longest().as_secs_f64() * 1000.0);
+    bench.desk.close().await;
 }
 
 /// A desk at the real server, with a conversation open or not: what it asks in so much time.

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::disallowed_methods
 )]
@@ -12,19 +13,13 @@ mod support;
 use std::time::Duration;
 
 use chatehr_contract::*;
-use chatehr_network::Network;
+use chatehr_network::{Network, Traffic};
 use chatehr_seal::{Binding, MessageKey};
-use support::{Bench, Clinic, MARTA, OKAFOR, keyring_is_here, settings, url};
+use support::{Bench, Clinic, FELDMAN, MARTA, OKAFOR, keyring_is_here, settings, url};
+use tokio::time::Instant;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
-    if !keyring_is_here() {
-        return;
-    }
-    let clinic = Clinic::open().await;
-    let way = Network::to(clinic.address, 1).await.unwrap();
-    let data = tempfile::TempDir::new().unwrap();
-    let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
+/// What one change costs a desk that is in step.
+async fn one_change(clinic: &Clinic, way: &Network, bench: &Bench) -> Traffic {
     // The first event gives the place from which on changes are asked for.
     // What came before is not brought again: the place has moved on.
     for _ in 0..8 {
@@ -37,9 +32,64 @@ async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
     let second = clinic.request(Urgency::Routine, "a sore throat").await;
     bench.until_known(&second.id).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let traffic = way.take();
+    way.take()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_change_costs_one_question_and_less_than_two_kilobytes() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let way = Network::to(clinic.address, 1).await.unwrap();
+    let data = tempfile::TempDir::new().unwrap();
+    let bench = Bench::signed_in(settings(&url(way.address()), data.path()), OKAFOR).await;
+    let traffic = one_change(&clinic, &way, &bench).await;
     assert_eq!(traffic.requests.len(), 1, "{traffic:?}");
     assert!(traffic.requests[0].starts_with("GET /v1/changes?"), "{traffic:?}");
+    assert!(traffic.answered <= 2048, "{traffic:?}");
+}
+
+/// `CHATEHR_CHANGE_AMONG=100000 cargo test --package chatehr-engine --test following -- --ignored --nocapture among`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement of some minutes"]
+async fn one_change_among_a_hundred_thousand_costs_the_same() {
+    if !keyring_is_here() {
+        return;
+    }
+    let asked = std::env::var("CHATEHR_CHANGE_AMONG").ok().and_then(|text| text.parse().ok());
+    let count: u32 = asked.unwrap_or(100_000);
+    let mut clinic = Clinic::patient().await;
+    clinic.fill(count).await;
+    let way = Network::to(clinic.address, 1).await.unwrap();
+    let data = tempfile::TempDir::new().unwrap();
+    // An administrator sees them all.
+    let bench = Bench::new(settings(&url(way.address()), data.path()), support::Desktop::default());
+    bench.desk.start().await;
+    bench.desk.sign_in(FELDMAN).await.unwrap();
+    let began = Instant::now();
+    loop {
+        let state = bench.desk.state().await;
+        if state.synced_at.is_some() && state.loading.is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(1800), "{state:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let loaded = began.elapsed();
+    let first = way.take();
+    let traffic = one_change(&clinic, &way, &bench).await;
+    println!(
+        "{count} records: in step after {:.0} s, {} requests and {:.1} MB of answers; then one change: {} requests, {} bytes asked, {} bytes answered: {:?}",
+        loaded.as_secs_f64(),
+        first.requests.len(),
+        first.answered as f64 / 1e6,
+        traffic.requests.len(),
+        traffic.asked,
+        traffic.answered,
+        traffic.requests,
+    );
+    assert_eq!(traffic.requests.len(), 1, "{traffic:?}");
     assert!(traffic.answered <= 2048, "{traffic:?}");
 }
 

@@ -133,6 +133,33 @@ async fn work(url: &str, data: &Path) {
                 }
                 Ok(())
             }
+            "draft" => bench.desk.save_draft(SaveDraft { consultation_id: id, text }).await,
+            "drafted" => {
+                println!("answer {}", bench.desk.consultation(&id).await.unwrap().draft);
+                continue;
+            }
+            "heard" => {
+                // Without reading it.
+                while bench.desk.consultation(&id).await.unwrap().row.unread == 0 {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                Ok(())
+            }
+            "read" => {
+                let request = ConversationRequest { id, limit: 100 };
+                bench.desk.conversation(request).await.map(drop)
+            }
+            // The words of the message that waits last, as they are being changed.
+            "change" | "changing" => {
+                let request = ConversationRequest { id, limit: 100 };
+                let last = bench.desk.conversation(request).await.unwrap().messages.pop().unwrap();
+                if words[0] == "changing" {
+                    println!("answer {}", last.edit.unwrap_or_default());
+                    continue;
+                }
+                let envelope_id = last.envelope_id.unwrap();
+                bench.desk.keep_edit(KeepEdit { envelope_id, text: Some(text) }).await
+            }
             "settle" => {
                 bench.until("nothing waits", |state| state.outbox_waiting + state.outbox_stuck == 0).await;
                 Ok(())
@@ -258,6 +285,9 @@ async fn a_program_that_is_killed_at_any_step_leaves_each_effect_to_happen_once(
     messages(&mut station).await;
     steps(&mut station).await;
     decisions(&mut station).await;
+    drafts(&mut station).await;
+    changes(&mut station).await;
+    receipts(&mut station).await;
     any_moment(&mut station).await;
     println!("killed {} times", station.kills);
 }
@@ -347,6 +377,112 @@ async fn decisions(station: &mut Station) {
         station.kill(life);
         let record = station.okafor.consultation(&station.id).await.unwrap();
         assert_eq!(record.status == ConsultationStatus::Assigned, done, "{step}");
+    }
+}
+
+/// What is being typed is there as it was kept last; killed while it is being kept, it is the one or the other.
+async fn drafts(station: &mut Station) {
+    station.another().await;
+    let mut kept = vec![String::new()];
+    for round in 0..8u64 {
+        let mut life = station.life();
+        let found = life.asks(&format!("drafted {}", station.id));
+        assert!(kept.contains(&found), "{found:?} is none of {kept:?}");
+        let sure = format!("half a sentence, {round}");
+        life.does(&format!("draft {} {sure}", station.id));
+        kept = vec![sure];
+        if round % 2 == 1 {
+            let more = format!("half a sentence and {}", "more ".repeat(400));
+            life.tell(&format!("draft {} {more}", station.id));
+            kept.push(more);
+            sleep(Duration::from_micros(round * 400)).await;
+        }
+        station.kill(life);
+    }
+}
+
+/// A message whose words are being changed is not sent by the next program either, and the words are there.
+async fn changes(station: &mut Station) {
+    station.another().await;
+    for round in 0..3 {
+        let mut life = station.life();
+        station.network.set_link(Link::Refusing);
+        station.write(&mut life, &format!("first words {round}"));
+        life.does(&format!("change {} second words {round}", station.id));
+        station.kill(life);
+        station.network.heal();
+        let mut life = station.life();
+        assert_eq!(life.asks(&format!("changing {}", station.id)), format!("second words {round}"));
+        sleep(Duration::from_millis(300)).await;
+        let there = words(&station.okafor, &station.id).await;
+        assert_eq!(there.len(), round, "it waits for the person: {there:?}");
+        // Killed once more while that ends, it waits for its words again or has them.
+        let last = station.places.last_mut().unwrap();
+        *last = vec![Some(format!("second words {round}"))];
+        if round == 2 {
+            life.tell(&format!("edit {} second words {round}", station.id));
+            sleep(Duration::from_millis(3)).await;
+        } else {
+            station.decide(&mut life, "edit", &format!("second words {round}"));
+        }
+        station.kill(life);
+        if round == 2 {
+            // The person finishes it where it is left.
+            let mut life = station.life();
+            drop(life.asks(&format!("edit {} second words {round}", station.id)));
+        }
+        station.comes_right(&format!("changing, {round}")).await;
+    }
+}
+
+/// That something was read is said by the next program, and not over and over.
+async fn receipts(station: &mut Station) {
+    const RECEIPT: &str = "POST /v1/messages/";
+    for (step, fault) in [
+        ("not begun", None),
+        ("begun", Some(Fault::in_request(0, What::Silence))),
+        ("half sent", Some(Fault::in_request(200, What::Silence))),
+        ("there", Some(Fault::in_answer(0, What::Silence))),
+        ("answered by half", Some(Fault::in_answer(200, What::Silence))),
+    ] {
+        station.another().await;
+        let mut life = station.life();
+        station.clinic.marta_writes(&station.id, "physician-12", "Is it bad?").await;
+        life.does(&format!("heard {}", station.id));
+        station.network.take();
+        match fault {
+            Some(fault) => station.network.plan(RECEIPT, fault),
+            None => station.network.set_link(Link::Refusing),
+        }
+        life.does(&format!("read {}", station.id));
+        if fault.is_some() {
+            station.until_broken().await;
+        }
+        station.kill(life);
+        let (marta, _) = station.clinic.as_person(MARTA).await;
+        let first = marta.all_messages(&station.id).await.unwrap().rows[0].read_at();
+        let reached = matches!(fault, Some(fault) if fault.side == chatehr_network::Side::Answer);
+        assert_eq!(first.is_some(), reached, "{step}");
+        station.network.heal();
+        let life = station.life();
+        let began = Instant::now();
+        let read_at = loop {
+            let read_at = marta.all_messages(&station.id).await.unwrap().rows[0].read_at();
+            if read_at.is_some() {
+                break read_at;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{step}: it is never said");
+            sleep(Duration::from_millis(20)).await;
+        };
+        assert!(first.is_none() || first == read_at, "{step}: read once, at one time");
+        sleep(Duration::from_millis(300)).await;
+        station.kill(life);
+        station.network.take();
+        let life = station.life();
+        sleep(Duration::from_millis(300)).await;
+        let asked = station.network.take().requests;
+        assert!(!asked.iter().any(|line| line.starts_with(RECEIPT)), "{step}: it is owed no more: {asked:?}");
+        station.kill(life);
     }
 }
 

@@ -16,9 +16,11 @@ mod killed;
 mod lost;
 mod model;
 mod refused;
+mod server_killed;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
+mod window;
 mod world;
 
 use std::time::Duration;
@@ -188,40 +190,48 @@ enum Trouble {
     Faults(&'static str),
 }
 
+impl Trouble {
+    async fn begin(self, world: &mut World) {
+        match self {
+            Self::Link(link) => world.network.set_link(link),
+            Self::ResetOnce => world.network.reset_all(),
+            Self::Slow => world.network.set_pace(Pace {
+                latency: Duration::from_millis(200),
+                jitter: Duration::from_millis(200),
+                bandwidth: Some(2_000),
+            }),
+            Self::HalfOpenStream => {
+                world.network.plan("GET /v1/events", Fault::in_answer(0, What::Silence));
+                world.network.cut_all();
+            }
+            Self::HalfOpenMessage => world.network.plan(MESSAGE, Fault::in_answer(30, What::Silence)),
+            Self::Restart => world.clinic.stop().await,
+            Self::Faults(json) => world.clinic.set_faults(json).await,
+        }
+    }
+
+    async fn end(self, world: &mut World) {
+        match self {
+            Self::Restart => world.clinic.start_again().await,
+            Self::Faults(_) => world.clinic.set_faults("{}").await,
+            _ => world.network.heal(),
+        }
+    }
+}
+
 /// A desk in trouble for so long; what was written before, during and after it arrives. How long after it.
 async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> Duration {
     let id = world.mine().await;
     let mut words = vec!["before".to_owned()];
     world.write(&id, "before").await;
     world.until_sent(&id, &words, "before").await;
-    match trouble {
-        Trouble::Link(link) => world.network.set_link(link),
-        Trouble::ResetOnce => world.network.reset_all(),
-        Trouble::Slow => world.network.set_pace(Pace {
-            latency: Duration::from_millis(200),
-            jitter: Duration::from_millis(200),
-            bandwidth: Some(2_000),
-        }),
-        Trouble::HalfOpenStream => {
-            world.network.plan("GET /v1/events", Fault::in_answer(0, What::Silence));
-            world.network.cut_all();
-        }
-        Trouble::HalfOpenMessage => world.network.plan(MESSAGE, Fault::in_answer(30, What::Silence)),
-        Trouble::Restart => world.clinic.stop().await,
-        Trouble::Faults(json) => world.clinic.set_faults(json).await,
-    }
+    trouble.begin(&mut world).await;
     for text in ["during", "and more"] {
         words.push(text.to_owned());
         world.write(&id, text).await;
     }
     sleep(lasting).await;
-    match trouble {
-        Trouble::Restart => {
-            world.clinic.start_again().await;
-        }
-        Trouble::Faults(_) => world.clinic.set_faults("{}").await,
-        _ => world.network.heal(),
-    }
+    trouble.end(&mut world).await;
     let healed = Instant::now();
     words.push("after".to_owned());
     world.write(&id, "after").await;

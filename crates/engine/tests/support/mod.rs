@@ -8,13 +8,15 @@
     reason = "a test tells what it leaves out, and has no clock to be given"
 )]
 
+pub mod waits;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -411,9 +413,7 @@ impl Clinic {
 
     /// One that a test may ask without end.
     pub async fn patient() -> Self {
-        let plenty = Rate::new(1_000_000, 1_000_000);
-        let all = ClassRates { person: plenty, machine: plenty, address: plenty };
-        Self::with(RateSettings { read: all, write: all, sign_in: all, stream: all }, Policy::default()).await
+        Self::with(patient(), Policy::default()).await
     }
 
     /// One with rules of its own.
@@ -425,6 +425,35 @@ impl Clinic {
         let store = TempDir::new().unwrap();
         let running = start("127.0.0.1:0".parse().unwrap(), store.path(), rates, policy.clone()).await;
         Self { address: running.address, running: Some(running), store, rates, policy }
+    }
+
+    /// One whose server is a program of its own, with this store.
+    pub fn elsewhere(address: SocketAddr, store: TempDir) -> Self {
+        let (rates, policy) = (RateSettings::default(), Policy::default());
+        Self { running: None, address, store, rates, policy }
+    }
+
+    /// So many finished consultations of other physicians beside what there is.
+    pub async fn fill(&mut self, count: u32) {
+        self.stop().await;
+        let store = rusqlite::Connection::open(self.store.path().join("clinic.db")).unwrap();
+        let made = store.execute(
+            "WITH RECURSIVE n(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+             INSERT INTO consultations
+             SELECT 'filled-' || n,
+                    json_set(record, '$.id', 'filled-' || n, '$.physicianId', 'physician-17', '$.status', 'completed'),
+                    patient_id, 'physician-17', specialty, 'completed', urgency, created_at, NULL
+             FROM n, (SELECT * FROM consultations WHERE urgency = 'routine' ORDER BY created_at DESC LIMIT 1)",
+            [count],
+        );
+        assert_eq!(made.unwrap(), count as usize);
+        drop(store);
+        self.start_again().await;
+    }
+
+    /// Where its store is.
+    pub fn store(&self) -> &Path {
+        self.store.path()
     }
 
     pub async fn stop(&mut self) {
@@ -467,18 +496,30 @@ impl Clinic {
 
     /// Marta writes to who is in charge, sealed as her program would.
     pub async fn marta_writes(&self, consultation: &ConsultationId, to: &str, text: &str) {
+        self.marta_says(consultation, to, text).await.unwrap();
+    }
+
+    /// The same, where it may be refused.
+    pub async fn marta_says(
+        &self,
+        consultation: &ConsultationId,
+        to: &str,
+        text: &str,
+    ) -> Result<Message, chatehr_client::ClientError> {
         let (marta, from) = self.as_person(MARTA).await;
-        let material = marta.message_key(consultation).await.unwrap();
+        let material = marta.message_key(consultation).await?;
         let key = chatehr_seal::MessageKey::from_parts(&material.kid, material.key.as_slice()).unwrap();
         let to_id = PersonId::new(to);
-        let envelope = EnvelopeId::new(format!("0198c0de-0000-7000-8000-{:012x}", text.len()));
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::SeqCst);
+        let envelope = EnvelopeId::new(format!("0198c0de-0000-7000-8000-{number:012x}"));
         let binding = chatehr_seal::Binding { consultation, envelope: &envelope, from: &from, to: &to_id };
         let content = chatehr_seal::seal(&key, &binding, text, [7; 12]).unwrap();
         let mut metadata = serde_json::Map::new();
         metadata.insert("envelopeId".to_owned(), envelope.as_str().into());
         let consultation_id = consultation.clone();
         let message = NewMessage { to_id, consultation_id, content, kind: MessageKind::Text, metadata };
-        marta.send_message(&message, envelope.as_str()).await.unwrap();
+        marta.send_message(&message, envelope.as_str()).await
     }
 
     /// Somebody takes a request that waits.
@@ -553,6 +594,17 @@ pub fn settings(url: &str, data: &Path) -> Settings {
         // One namespace for each directory, so that tests never share a key.
         keyring_service: format!("chatehr-test-{}", data.display()),
     }
+}
+
+fn patient() -> RateSettings {
+    let plenty = Rate::new(1_000_000, 1_000_000);
+    let all = ClassRates { person: plenty, machine: plenty, address: plenty };
+    RateSettings { read: all, write: all, sign_in: all, stream: all }
+}
+
+/// A server that may be asked without end, until this program is killed.
+pub async fn serve(listen: SocketAddr, store: &Path) -> Running {
+    start(listen, store, patient(), Policy::default()).await
 }
 
 async fn start(listen: SocketAddr, store: &Path, rates: RateSettings, policy: Policy) -> Running {
