@@ -246,6 +246,9 @@ fn the_figures_count_what_others_wrote_and_this_person_has_not_read() {
     let counts = |unread| Counts { queue: 3, queue_urgent: 2, mine: 1, unread };
     // What stood before this person's own words was read, though this workstation never saw it happen.
     assert_eq!(vault.counts(&me(), POOLS).unwrap(), counts(2));
+    // With a mark it is the mark that counts: what was written in between may have waited, and answers nothing.
+    vault.mark_read(&c("c-1"), at(0)).unwrap();
+    assert_eq!(vault.counts(&me(), POOLS).unwrap(), counts(3));
     vault.mark_read(&c("c-1"), at(3)).unwrap();
     assert_eq!(vault.counts(&me(), POOLS).unwrap(), counts(1));
     assert_eq!(vault.unread(&c("c-1"), &me()).unwrap(), 1);

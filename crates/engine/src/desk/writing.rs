@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chatehr_audit::NewEntry;
 use chatehr_contract::{
     ChangeNotice, ConsultationId, EditMessage, EnvelopeId, ErrorCode, ErrorReport, KeepEdit, MessageKind,
-    NewMessage, PersonId, SaveDraft, SendMessage,
+    NewMessage, PersonId, SaveDraft, SendMessage, Timestamp,
     access::{Access, Action, decide},
 };
 use chatehr_vault::{Decided, NewOutboxRow, OutboxKind, OutboxRow, OutboxState, Vault, VaultError};
@@ -48,7 +48,11 @@ impl Desk {
         };
         let entry = record::of(open.entry(acting::on_record(row.kind), row.queued_at), &named);
         let entry = NewEntry { objects: vec![named.id.to_string(), row.envelope_id.to_string()], ..entry };
-        open.vault(move |vault| vault.enqueue(&row, &entry)).await?;
+        open.vault(move |vault| {
+            has_read_until_here(vault, &row.consultation_id)?;
+            vault.enqueue(&row, &entry)
+        })
+        .await?;
         self.inner.outbox.notify_one();
         self.inner.tell_consultations(vec![named.id]);
         Ok(())
@@ -156,6 +160,16 @@ struct Waiting {
     consultation: Option<ConsultationId>,
     patient: Option<PersonId>,
     entry: NewEntry,
+}
+
+/// Whoever writes has seen what is here, and nothing that comes while the words wait, although it stands before them then.
+fn has_read_until_here(vault: &Vault, id: &ConsultationId) -> Result<(), VaultError> {
+    if vault.read_mark(id)?.is_some() {
+        return Ok(());
+    }
+    let (latest, _) = vault.messages(id, 1)?;
+    let up_to = latest.last().map_or(Timestamp::from_millis(0), |latest| latest.message.timestamp);
+    vault.mark_read(id, up_to)
 }
 
 fn of_envelope(vault: &Vault, envelope: &EnvelopeId) -> Result<Option<OutboxRow>, VaultError> {

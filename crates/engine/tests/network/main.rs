@@ -456,3 +456,34 @@ async fn a_program_that_ends_at_any_step_of_sending_sends_once_after_the_next_st
         world.until_sent(&id, &words, step).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_patient_wrote_while_words_waited_is_unread_and_is_said_to_be_read_when_it_was() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open().await;
+    let id = world.mine().await;
+    world.network.set_link(Link::Refusing);
+    world.bench.until_offline().await;
+    world.write(&id, "written before it came").await;
+    world.clinic.marta_writes(&id, "physician-12", "It is worse now").await;
+    world.network.heal();
+    let unread = async || world.bench.desk.consultation(&id).await.unwrap().row.unread;
+    let both = async || world.words(&id).await.len() == 2;
+    let began = Instant::now();
+    while unread().await == 0 || !both().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "it counts as answered");
+        sleep(Duration::from_millis(20)).await;
+    }
+    world.bench.until("nothing waits", |state| state.outbox_waiting == 0).await;
+    assert_eq!(unread().await, 1, "the words that waited are no answer to it");
+    world.shown(&id).await;
+    let (marta, _) = world.clinic.as_person(MARTA).await;
+    let is_read = async || marta.all_messages(&id).await.unwrap().rows[0].read_at().is_some();
+    while !is_read().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "the patient is not told");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(unread().await, 0);
+}

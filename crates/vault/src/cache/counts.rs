@@ -16,7 +16,7 @@ use crate::{
 
 impl Vault {
     /// The figures for this person, who takes from these pools. Unread counts what others wrote in this person's
-    /// open consultations since this person last wrote or read there.
+    /// open consultations since this person last read there, or wrote where nothing was read here yet.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -43,7 +43,8 @@ impl Vault {
         })
     }
 
-    /// How many messages of others in this consultation are newer than what this person has read or written.
+    /// How many messages of others in this consultation are newer than what this person has read here; where nothing was,
+    /// than what this person has written.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -53,10 +54,11 @@ impl Vault {
     }
 }
 
-/// Who has answered has read what stood before: a new workstation, which has no marks yet, shows what is new.
+/// Who has answered has read what stood before: a new workstation, which has no marks yet, shows what is new. Where there
+/// is one, it alone counts: words that waited in the outbox answer nothing that came meanwhile.
 pub(super) const UNREAD: &str = "SELECT count(*) FROM message
-     WHERE consultation_id = ?1 AND from_id <> ?3 AND kind <> 'system' AND at > max(?2, coalesce(
-         (SELECT max(at) FROM message WHERE consultation_id = ?1 AND from_id = ?3), ?2))";
+     WHERE consultation_id = ?1 AND from_id <> ?3 AND kind <> 'system' AND at > coalesce(?2,
+         (SELECT max(at) FROM message WHERE consultation_id = ?1 AND from_id = ?3), -9223372036854775808)";
 
 /// A message of the server itself has no author to answer, so it is not counted.
 pub(super) fn count_unread(
@@ -65,8 +67,9 @@ pub(super) fn count_unread(
     person: &PersonId,
     mark: Option<Timestamp>,
 ) -> Result<u32, Fault> {
-    Ok(cache.prepare_cached(UNREAD)?.query_row(
-        params![consultation.as_str(), mark.map_or(i64::MIN, Timestamp::millis), person.as_str()],
-        |row| row.get(0),
-    )?)
+    Ok(cache
+        .prepare_cached(UNREAD)?
+        .query_row(params![consultation.as_str(), mark.map(Timestamp::millis), person.as_str()], |row| {
+            row.get(0)
+        })?)
 }
