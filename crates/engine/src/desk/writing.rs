@@ -48,8 +48,9 @@ impl Desk {
         };
         let entry = record::of(open.entry(acting::on_record(row.kind), row.queued_at), &named);
         let entry = NewEntry { objects: vec![named.id.to_string(), row.envelope_id.to_string()], ..entry };
+        let me = open.person.id.clone();
         open.vault(move |vault| {
-            has_read_until_here(vault, &row.consultation_id)?;
+            has_read_until_here(vault, &row.consultation_id, &me)?;
             vault.enqueue(&row, &entry)
         })
         .await?;
@@ -162,14 +163,15 @@ struct Waiting {
     entry: NewEntry,
 }
 
-/// Whoever writes has seen what is here, and nothing that comes while the words wait, although it stands before them then.
-fn has_read_until_here(vault: &Vault, id: &ConsultationId) -> Result<(), VaultError> {
+/// Where nothing was read here yet, whoever has answered has read what stood before; from now on the answer may wait, and
+/// what comes meanwhile stands before it all the same. So it is noted until where that reaches now.
+fn has_read_until_here(vault: &Vault, id: &ConsultationId, me: &PersonId) -> Result<(), VaultError> {
     if vault.read_mark(id)?.is_some() {
         return Ok(());
     }
-    let (latest, _) = vault.messages(id, 1)?;
-    let up_to = latest.last().map_or(Timestamp::from_millis(0), |latest| latest.message.timestamp);
-    vault.mark_read(id, up_to)
+    let (held, _) = vault.messages(id, 500)?;
+    let answered = held.iter().rev().find(|held| held.message.from_id == *me);
+    vault.mark_read(id, answered.map_or(Timestamp::from_millis(0), |held| held.message.timestamp))
 }
 
 fn of_envelope(vault: &Vault, envelope: &EnvelopeId) -> Result<Option<OutboxRow>, VaultError> {

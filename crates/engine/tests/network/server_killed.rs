@@ -160,7 +160,8 @@ async fn what_a_server_did_that_died_before_it_answered_is_done_once() {
                 assert_eq!(shown(&bench, &id).await, [("Rest".to_owned(), Delivery::Sent)]);
             }
             "receipt" => {
-                until(what, async || marta.all_messages(&id).await.unwrap().rows[0].read_at().is_some()).await
+                until(what, async || marta.all_messages(&id).await.unwrap().rows[0].read_at().is_some())
+                    .await;
             }
             "start" => bench.until_status(&id, &ConsultationStatus::InProgress).await,
             "complete" => bench.until_status(&id, &ConsultationStatus::Completed).await,

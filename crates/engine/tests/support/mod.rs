@@ -436,6 +436,11 @@ impl Clinic {
     /// So many finished consultations of other physicians beside what there is.
     pub async fn fill(&mut self, count: u32) {
         self.stop().await;
+        self.insert(count);
+        self.start_again().await;
+    }
+
+    fn insert(&self, count: u32) {
         let store = rusqlite::Connection::open(self.store.path().join("clinic.db")).unwrap();
         let made = store.execute(
             "WITH RECURSIVE n(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
@@ -447,8 +452,6 @@ impl Clinic {
             [count],
         );
         assert_eq!(made.unwrap(), count as usize);
-        drop(store);
-        self.start_again().await;
     }
 
     /// Where its store is.

@@ -28,8 +28,10 @@ const AT_ONCE: usize = 12;
 /// How long a request may take: what falls silent takes as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-const SIDES: [(fn(usize, What) -> Fault, &str); 2] =
-    [(Fault::in_request, "request"), (Fault::in_answer, "answer")];
+/// After so many bytes, this.
+type Breaking = fn(usize, What) -> Fault;
+
+const SIDES: [(Breaking, &str); 2] = [(Fault::in_request, "request"), (Fault::in_answer, "answer")];
 
 /// What takes long, or what networks seldom do: at some places. Noise in a request is the server's to refuse.
 const SELDOM: [Fault; 9] = [
