@@ -353,7 +353,15 @@ async fn a_session_that_the_server_has_ended_keeps_what_waits_for_the_next_one()
 async fn end_sessions(clinic: &Clinic, settings: &chatehr_engine::Settings) {
     let keyring = chatehr_vault::keyring::Keyring::new(&settings.keyring_service);
     let entry = session_entry(&settings.api_url);
-    let text = tokio::task::spawn_blocking(move || keyring.get(&entry)).await.unwrap().unwrap();
+    let asked = tokio::task::spawn_blocking(move || {
+        // One that is busy says that it is locked.
+        (0..20).find_map(|_| {
+            let got = keyring.get(&entry).ok();
+            got.is_none().then(|| std::thread::sleep(Duration::from_millis(100)));
+            got
+        })
+    });
+    let text = asked.await.unwrap().expect("the keyring does not answer");
     // Whoever has signed out has none.
     let Some(text) = text else { return };
     let session: Session = serde_json::from_str(&text).unwrap();
