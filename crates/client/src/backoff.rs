@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::allowance::LONGEST_ASKED;
+
 /// The window of the first attempt.
 const BASE: Duration = Duration::from_millis(500);
 /// The longest window.
@@ -10,8 +12,6 @@ const CAP: Duration = Duration::from_secs(30);
 /// The longest window where nothing answers at all: such an attempt costs the server nothing, and what is urgent must not
 /// wait when the network is back.
 const NEAR: Duration = Duration::from_secs(4);
-/// What a server may ask for at most: an urgent request must not wait on a mistyped number.
-const MAX_ASKED: Duration = Duration::from_secs(300);
 
 /// Counts failed attempts.
 pub(crate) struct Backoff {
@@ -38,7 +38,7 @@ impl Backoff {
 
     /// After a failure that time may heal.
     pub(crate) fn after_transient(&mut self, asked: Option<Duration>) -> Duration {
-        self.drawn(CAP).max(asked.unwrap_or_default().min(MAX_ASKED))
+        self.drawn(CAP).max(asked.unwrap_or_default().min(LONGEST_ASKED))
     }
 
     /// After a connection that was not made or broke.
@@ -115,7 +115,7 @@ mod tests {
             let mut backoff = Backoff::new(seed);
             backoff.set_floor(Duration::MAX);
             prop_assert!(backoff.after_transient(None) <= CAP);
-            prop_assert!(backoff.after_transient(Some(Duration::MAX)) <= MAX_ASKED);
+            prop_assert!(backoff.after_transient(Some(Duration::MAX)) <= LONGEST_ASKED);
             prop_assert!((CAP / 2..=CAP).contains(&backoff.after_permanent()));
         }
     }

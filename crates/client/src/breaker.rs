@@ -23,6 +23,8 @@ pub(crate) const FAILURES: u32 = 5;
 pub(crate) enum Errand {
     /// Anything.
     Ordinary,
+    /// What a person has just asked for. To the breaker it is as ordinary as the rest.
+    Person,
     /// Whether the server is there, asked by something that spaces its own attempts, or by a person.
     Probe,
 }

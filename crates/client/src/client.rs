@@ -21,9 +21,10 @@ use reqwest::{
     redirect,
 };
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    allowance::Held,
     bearer::{Bearer, Tokens},
     breaker::{Breaker, Ending, Errand, Pass},
     config::{self, Config, ConfigError},
@@ -34,6 +35,9 @@ use crate::{
     signed_in::SignedIn,
     skew::Skew,
 };
+
+/// What has had no answer for so long hangs, when the event stream has fallen silent as well.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// A workstation's connection to ChatEHR. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +53,8 @@ struct Inner {
     jitter_seed: u64,
     identified: AtomicBool,
     breaker: Mutex<Breaker>,
+    /// Told when connections have turned out to be dead.
+    silence: Notify,
     gauges: Gauges,
 }
 
@@ -96,6 +102,7 @@ impl Client {
             identified: AtomicBool::new(false),
             // Another seed than the event stream's, or both would come back in the same moment.
             breaker: Mutex::new(Breaker::new(config.failure_budget, config.jitter_seed.rotate_left(32))),
+            silence: Notify::new(),
             gauges: config.gauges,
         })))
     }
@@ -110,9 +117,18 @@ impl Client {
             .map_err(|told| told.read(Asking::Identity))
     }
 
-    /// Ends the time that a failing server is given: a person asked. One request goes out and decides for the others.
+    /// Ends the time that a failing server is given, or has asked for: a person asked. One request goes out and decides for
+    /// the others.
     pub fn retry_now(&self) {
         self.breaker().retry_now(Instant::now());
+        self.0.gauges.pardon();
+    }
+
+    /// What has had no answer for a while hangs in connections that have turned out to be dead: it ends as one that took too
+    /// long, and whoever asked repeats it on a new one.
+    pub(crate) fn give_up_what_hangs(&self) {
+        self.forget_connections();
+        self.0.silence.notify_waiters();
     }
 
     /// Makes a new connection for whatever is asked next. For when those that stand may be dead and nobody would say so:
@@ -159,7 +175,8 @@ impl Client {
     pub async fn sign_in(&self, code: &str) -> Result<Session, ClientError> {
         let request = self.with_key(self.request(Method::POST, &["test", "sign-in"])?);
         let request = request.json(&serde_json::json!({ "code": code }));
-        self.ask(request, Asking::SignIn).await?.json()
+        let asked = self.ask_closely(request, Asking::SignIn, Errand::Person).await;
+        asked.map_err(|told| told.read(Asking::SignIn))?.json()
     }
 
     /// The same server, asked as the person to whom this token belongs.
@@ -198,7 +215,7 @@ impl Client {
 
     /// Sends once the server is known to be ChatEHR, and reads the answer.
     pub(crate) async fn ask(&self, request: RequestBuilder, asking: Asking) -> Result<Answer, ClientError> {
-        self.ask_closely(request, asking).await.map_err(|told| told.read(asking))
+        self.ask_closely(request, asking, Errand::Ordinary).await.map_err(|told| told.read(asking))
     }
 
     /// The same for who reads more of a refusal than every refusal has.
@@ -206,13 +223,18 @@ impl Client {
         &self,
         request: RequestBuilder,
         asking: Asking,
+        errand: Errand,
     ) -> Result<Answer, Unanswered> {
         // Who it is and what is asked have one time together.
         let deadline = Instant::now().checked_add(self.0.timeout);
-        self.guarded(Errand::Ordinary, async {
+        self.guarded(errand, async {
             self.identify().await?;
             let left = deadline.map_or(self.0.timeout, |end| end.saturating_duration_since(Instant::now()));
-            let answer = exchange::exchange(request.timeout(left), &self.0.gauges).await;
+            let answer = tokio::select! {
+                biased;
+                answer = exchange::exchange(request.timeout(left), &self.0.gauges) => answer,
+                () = self.turns_out_to_hang() => Err(ClientError::Timeout.into()),
+            };
             self.doubt(answer, asking)
         })
         .await
@@ -229,13 +251,29 @@ impl Client {
         .await
     }
 
-    /// Does it unless the server is given time, and counts what becomes of it.
+    /// Ends when what is under way since now is given up.
+    async fn turns_out_to_hang(&self) {
+        let began = Instant::now();
+        loop {
+            self.0.silence.notified().await;
+            if began.elapsed() >= HANGS {
+                return;
+            }
+        }
+    }
+
+    /// Does it unless the server is given time, or has asked for it, and counts what becomes of it.
     async fn guarded<T>(
         &self,
         errand: Errand,
         work: impl Future<Output = Result<T, Unanswered>>,
     ) -> Result<T, Unanswered> {
         let began = Instant::now();
+        let gauges = &self.0.gauges;
+        gauges.admit(errand).map_err(|held| match held {
+            Held::TooMany(left) => ClientError::RateLimited { retry_after: Some(left) },
+            Held::Unable(left) => ClientError::Paused { retry_in: left },
+        })?;
         let pass = self.breaker().admit(began, errand).map_err(|wait| {
             // Nobody knows how long the one takes that decides.
             ClientError::Paused { retry_in: wait.max(Duration::from_secs(1)) }
@@ -246,6 +284,13 @@ impl Client {
             Err(told) => told.ending(began.elapsed()),
             Ok(_) => Ending::Answered,
         };
+        let limited = result.as_ref().err().and_then(Unanswered::too_many);
+        match (limited, under_way.ending) {
+            (Some(asked), _) => gauges.failed(asked, true),
+            (None, Ending::Failed { asked, .. }) => gauges.failed(asked, false),
+            (None, Ending::Answered) => gauges.served(began),
+            (None, Ending::Abandoned) => {}
+        }
         result
     }
 
@@ -265,6 +310,8 @@ impl Client {
         let error = match &result {
             Ok(_) => return result,
             Err(Unanswered::Failed(error)) => error,
+            // That a list is as it was sends nobody elsewhere.
+            Err(Unanswered::Refused(refusal)) if refusal.status == 304 => return result,
             Err(Unanswered::Refused(refusal)) => &refusal.read(asking),
         };
         if let ClientError::Unreachable(_) | ClientError::NotChatEhr { .. } = error {
@@ -325,6 +372,18 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Unanswered {
+    /// Whether the server was asked too much, and for how long it wants not to be.
+    fn too_many(&self) -> Option<Option<Duration>> {
+        match self {
+            Self::Failed(ClientError::RateLimited { retry_after }) => Some(*retry_after),
+            Self::Failed(_) => None,
+            Self::Refused(refusal) => match refusal.read(Asking::Session) {
+                ClientError::RateLimited { retry_after } => Some(retry_after),
+                _ => None,
+            },
+        }
+    }
+
     /// What it says of the server's state. A refusal is an answer.
     fn ending(&self, took: Duration) -> Ending {
         let read;

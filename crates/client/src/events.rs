@@ -72,6 +72,9 @@ trait Wire: Send + Sync {
 
     /// A connection that stood is gone: whoever answers next has to say again who it is.
     fn lost(&self) {}
+
+    /// One that stood has fallen silent: what else hangs is as dead.
+    fn fell_silent(&self) {}
 }
 
 enum State {
@@ -204,6 +207,9 @@ impl EventStream {
         let opened = matches!(self.state, State::Open { .. });
         if opened {
             self.wire.lost();
+            if error == ClientError::Timeout {
+                self.wire.fell_silent();
+            }
         }
         let retry_in = match &error {
             // Something answers, and its certificate is not mended from one moment to the next.
@@ -255,6 +261,10 @@ impl Wire for SignedIn {
 
     fn lost(&self) {
         self.client().doubt_identity();
+    }
+
+    fn fell_silent(&self) {
+        self.client().give_up_what_hangs();
     }
 }
 

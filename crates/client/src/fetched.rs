@@ -2,6 +2,11 @@
 //!
 //! The tag is the server's and opaque. A server that gives none is simply asked for the list each time.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use chatehr_contract::{Appointment, Consultation, ConsultationId, Message, Timestamp};
 use reqwest::{
     Method,
@@ -35,6 +40,37 @@ pub enum Fetched<T> {
 }
 
 impl SignedIn {
+    /// [`SignedIn::all_consultations_telling`], and the tag of each page of a hundred, none from a server that gives none.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn all_consultations_tagged(
+        &self,
+        tell: impl Fn(usize, Option<u64>),
+    ) -> Result<(Page<Consultation>, Vec<Option<ListTag>>), ClientError> {
+        let (tell, tags) = (&tell, Mutex::new(BTreeMap::new()));
+        let kept = || tags.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &kept;
+        let whole = page::read_all(
+            |row: &Consultation| row.id.to_string(),
+            |offset| async move {
+                let query = ConsultationQuery { offset, ..ConsultationQuery::default() };
+                match self.consultations_since(&query, None).await? {
+                    Fetched::Fresh { page, tag } => {
+                        kept().insert(offset, tag);
+                        tell((offset as usize).saturating_add(page.rows.len()), page.total);
+                        Ok(page)
+                    }
+                    // Not without a tag.
+                    Fetched::NotModified => Ok(Page::default()),
+                }
+            },
+        )
+        .await?;
+        let tags = std::mem::take(&mut *kept()).into_values().collect();
+        Ok((whole, tags))
+    }
+
     /// [`SignedIn::consultations`], unless they are as they were.
     ///
     /// # Errors

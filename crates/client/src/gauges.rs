@@ -1,5 +1,5 @@
 //! What the clients of a workstation measure together: how far the clocks are apart, how long answers take, how much
-//! has gone over the wire.
+//! has gone over the wire, what the server still allows, and whether it does again after it did not.
 //!
 //! Why together: a workstation uses one client after the other, and a person asks how the connection has been, not how
 //! one of them was. Figures alone are kept, never an address or a word of what went over it. Refuses to know a wall
@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +20,13 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 
-use crate::skew::{Clock, Skew, Skews};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    allowance::{Allowance, Held},
+    breaker::Errand,
+    skew::{Clock, Skew, Skews},
+};
 
 /// Answers whose time is remembered.
 const REMEMBERED: usize = 100;
@@ -40,6 +46,11 @@ struct Inner {
     requests: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
+    allowance: Mutex<Allowance>,
+    /// The last request came to nothing.
+    troubled: AtomicBool,
+    /// How often the server has done again after it did not.
+    recoveries: watch::Sender<u64>,
 }
 
 /// How long the server takes to begin its answer, the way there and back included.
@@ -79,6 +90,7 @@ impl Gauges {
     /// This workstation's clock was set: what was measured by it says nothing any more.
     pub fn clock_was_set(&self) {
         self.0.skews.forget();
+        self.allowance().forget();
     }
 
     /// By the last hundred answers; none before the first.
@@ -99,6 +111,57 @@ impl Gauges {
         }
     }
 
+    /// How often a request has had a good answer after others had none: whoever waits for a server that fails need not any
+    /// more.
+    pub fn recoveries(&self) -> watch::Receiver<u64> {
+        self.0.recoveries.subscribe()
+    }
+
+    /// Whether the last request came to nothing.
+    pub fn is_troubled(&self) -> bool {
+        self.0.troubled.load(Ordering::Relaxed)
+    }
+
+    /// Until the server wants to be left alone, from now. None where it does not, or a person has just asked.
+    pub fn held(&self) -> Option<Duration> {
+        self.allowance().held(Instant::now())
+    }
+
+    /// How long it is until something may be asked in the background that leaves so many of a hundred requests to the
+    /// person; what is left is spread over its time unless this is `at_once`.
+    pub fn next(&self, left_of_100: u32, at_once: bool) -> Duration {
+        self.allowance().next(Instant::now(), left_of_100, at_once)
+    }
+
+    /// A person asks: the next request goes out whatever the server has asked for.
+    pub(crate) fn pardon(&self) {
+        self.allowance().pardon();
+    }
+
+    pub(crate) fn admit(&self, errand: Errand) -> Result<(), Held> {
+        self.allowance().admit(Instant::now(), errand)
+    }
+
+    /// A request of then has had an answer.
+    pub(crate) fn served(&self, sent: Instant) {
+        self.allowance().served(sent);
+        if self.0.troubled.swap(false, Ordering::Relaxed) {
+            self.0.recoveries.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// A request came to nothing; the server may have asked for time.
+    pub(crate) fn failed(&self, asked: Option<Duration>, too_many: bool) {
+        self.0.troubled.store(true, Ordering::Relaxed);
+        if too_many || asked.is_some() {
+            self.allowance().asked_for(Instant::now(), asked, too_many);
+        }
+    }
+
+    fn allowance(&self) -> MutexGuard<'_, Allowance> {
+        self.0.allowance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A request has gone out.
     pub(crate) fn sent(&self, request: &Request) {
         let line = request.method().as_str().len() + request.url().path().len();
@@ -107,11 +170,13 @@ impl Gauges {
         let bytes = AROUND_REQUEST + line + query + in_headers(request.headers()) + body;
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         add(&self.0.sent, bytes);
+        self.allowance().sent(Instant::now());
     }
 
     /// An answer has begun, so long after it was asked for.
     pub(crate) fn answered(&self, headers: &HeaderMap, round_trip: Duration) {
         self.0.skews.heard(headers, round_trip);
+        self.allowance().heard(Instant::now(), headers);
         {
             let mut all = self.round_trips();
             all.truncate(REMEMBERED - 1);

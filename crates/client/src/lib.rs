@@ -16,6 +16,7 @@
     )
 )]
 
+mod allowance;
 mod backoff;
 mod bearer;
 mod breaker;
@@ -36,6 +37,7 @@ mod signed_in;
 mod skew;
 mod sse;
 
+pub use allowance::LONGEST_ASKED;
 pub use bearer::{NoToken, Tokens};
 pub use changes::{ChangePage, ChangesError, MAX_CHANGES};
 pub use client::{Client, Health};

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     bearer::Bearer,
+    breaker::Errand,
     client::Client,
     error::{BadAnswer, ClientError},
     events::EventStream,
@@ -36,6 +37,7 @@ pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 pub struct SignedIn {
     client: Client,
     bearer: Bearer,
+    errand: Errand,
 }
 
 /// Whose token it is.
@@ -76,7 +78,7 @@ impl fmt::Debug for SignedIn {
 
 impl SignedIn {
     pub(crate) const fn new(client: Client, bearer: Bearer) -> Self {
-        Self { client, bearer }
+        Self { client, bearer, errand: Errand::Ordinary }
     }
 
     /// A page of the consultations that this person may see, newest first.
@@ -266,6 +268,26 @@ impl SignedIn {
         EventStream::new(self.clone(), last_event_id, self.client.idle_timeout(), self.client.jitter_seed())
     }
 
+    /// The same, for what the person has just asked for: it goes out also while the server wants to be left alone.
+    #[must_use]
+    pub fn for_the_person(&self) -> Self {
+        Self { errand: Errand::Person, ..self.clone() }
+    }
+
+    /// Asks whether the server is there, also while it is given time: an answer ends that.
+    ///
+    /// # Errors
+    /// See [`Client::health`].
+    pub async fn is_there(&self) -> Result<(), ClientError> {
+        self.client.health().await.map(drop)
+    }
+
+    /// What has had no answer for a while hangs in connections that are dead by now, for instance because the workstation has
+    /// slept: it ends as one that took too long, and whoever asked repeats it on a new one.
+    pub fn give_up_what_hangs(&self) {
+        self.client().give_up_what_hangs();
+    }
+
     /// See [`Client::retry_now`].
     pub fn retry_now(&self) {
         self.client().retry_now();
@@ -296,7 +318,9 @@ impl SignedIn {
 
     /// The same for who reads more of a refusal than every refusal has.
     pub(crate) async fn ask_closely(&self, request: RequestBuilder) -> Result<Answer, Unanswered> {
-        self.bearer.send(request, |request| self.client.ask_closely(request, Asking::Session)).await
+        self.bearer
+            .send(request, |request| self.client.ask_closely(request, Asking::Session, self.errand))
+            .await
     }
 
     /// Sends as this person; the body is a stream without an end.

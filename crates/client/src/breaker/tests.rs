@@ -6,7 +6,7 @@ use super::*;
 
 const BUDGET: Duration = Duration::from_secs(45);
 const LONGEST_WINDOW: Duration = Duration::from_secs(30);
-const LONGEST_ASKED: Duration = Duration::from_secs(300);
+const LONGEST_ASKED: Duration = Duration::from_secs(900);
 
 fn breaker() -> Breaker {
     Breaker::new(BUDGET, 1)

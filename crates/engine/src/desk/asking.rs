@@ -294,9 +294,10 @@ async fn ask_as_seen(
     seen: Option<&Consultation>,
     key: &EnvelopeId,
 ) -> Result<Consultation, ClientError> {
+    let server = open.server.for_the_person();
     let mut version = seen.map_or(0, |seen| seen.version);
     for _ in 1..MOST_VERSIONS {
-        let error = match decision.ask(&open.server, id, version, key.as_str()).await {
+        let error = match decision.ask(&server, id, version, key.as_str()).await {
             Err(error) => error,
             done => return done,
         };
@@ -309,7 +310,7 @@ async fn ask_as_seen(
             None => return Err(error),
         }
     }
-    decision.ask(&open.server, id, version, key.as_str()).await
+    decision.ask(&server, id, version, key.as_str()).await
 }
 
 /// The record as it is now, where another version than that which was seen is all that stands in the way of an action that

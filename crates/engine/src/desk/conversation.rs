@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chatehr_client::ClientError;
 use chatehr_contract::{ConsultationId, Message};
-use chatehr_seal::MessageKey;
+use chatehr_seal::{Content, MessageKey, classify};
 use chatehr_vault::CacheChange;
 
 use super::{Inner, Open};
@@ -22,6 +22,10 @@ impl Inner {
             && let Ok(key) = MessageKey::from_parts(&stored.kid, stored.key.as_slice())
         {
             return Ok(Some(key));
+        }
+        // A question that can only be answered with no is not asked with each look.
+        if self.since.server_has("keys") == Some(false) {
+            return Ok(None);
         }
         let material = match open.server.message_key(consultation).await {
             Ok(material) => material,
@@ -62,7 +66,9 @@ impl Inner {
         consultation: &ConsultationId,
         messages: Vec<Message>,
     ) -> Result<bool, ClientError> {
-        let key = self.message_key(open, consultation).await?;
+        let is_sealed = |message: &Message| matches!(classify(&message.content), Content::Envelope { .. });
+        let key =
+            if messages.iter().any(is_sealed) { self.message_key(open, consultation).await? } else { None };
         let legacy_secret = self.legacy_secret();
         let changes: Vec<_> = messages
             .into_iter()

@@ -133,13 +133,14 @@ impl Inner {
             return Err(ErrorReport::new(ErrorCode::NoBreakGlass));
         }
         let new = NewBreakGlass { reason, minutes: None };
-        let answer = open.server.break_glass(&id, &new, key.as_str()).await;
+        let server = open.server.for_the_person();
+        let answer = server.break_glass(&id, &new, key.as_str()).await;
         let patient = answer.as_ref().ok().map(|glass| glass.patient_id.clone());
         let entry = NewEntry { patient, ..entry };
         self.note(&open, answer.as_ref().err().map_or(entry.clone(), |error| record::refused(entry, error)))
             .await;
         let glass = answer.map_err(|error| told(&error))?;
-        let held = match fetched(&open.server, &glass, self.now()).await {
+        let held = match fetched(&server, &glass, self.now()).await {
             Ok(held) => held,
             Err(error) => {
                 drop(open.server.close_glass(&id).await);

@@ -6,53 +6,64 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use chatehr_client::{ClientError, ConnectionFault, EventStream, StreamItem};
+use chatehr_client::{ClientError, ConnectionFault, EventStream, LONGEST_ASKED, Page, StreamItem};
 use chatehr_contract::{
     ChangeNotice, Consultation, ConsultationId, ConsultationStatus, EventKind, ListScope, LoadingPart,
     PersonId, ServerEvent, Timestamp,
 };
 use chatehr_vault::{CacheChange, ListQuery};
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use super::{Inner, Open, loading, upkeep};
+use super::{
+    Inner, Open,
+    loading::{self, Telling},
+    rota::Rota,
+    upkeep,
+};
 
 /// Appointments are kept from so many days ago to so many days ahead.
-const APPOINTMENT_DAYS: i64 = 31;
+pub(super) const APPOINTMENT_DAYS: i64 = 31;
 /// Requests under way at once in a first synchronisation.
 const AT_ONCE: usize = 4;
 /// The longest wait between two attempts to reach the server.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The longest where nothing answers at all: the network may be back at any moment, and an attempt costs nobody anything.
 const NEAR: Duration = Duration::from_secs(4);
-/// The longest that a server may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// How often it is looked whether the workstation has slept.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(2);
 /// Seconds between two such looks from which on it has, or its clock was set: connections may have died meanwhile.
 const SLEPT: i64 = 20;
 
-const DAY: i64 = 24 * 60 * 60;
+pub(super) const DAY: i64 = 24 * 60 * 60;
 
 impl Inner {
     /// Runs as long as the desk is open.
     pub(super) async fn keep_in_step(self: Arc<Self>, open: Arc<Open>) {
-        let mut failures = 0;
+        let (mut failures, mut rota) = (0, Rota::default());
         loop {
-            match self.stay_connected(&open, &mut failures).await {
+            match self.stay_connected(&open, &mut failures, &mut rota).await {
                 Ok(()) => {}
                 Err(ClientError::SignedOut) => return self.end_session(),
-                Err(error) => {
-                    let wait = backoff(failures, &error);
-                    failures = failures.saturating_add(1);
-                    self.set_offline(&error, wait);
-                    let _woken = time::timeout(wait, self.try_again.notified()).await;
-                }
+                Err(error) => self.until_another_attempt(&error, &mut failures).await,
             }
+        }
+    }
+
+    /// Says that there is no connection, and ends when it is to be tried again: after a wait, when a person asks, or when the
+    /// workstation wakes.
+    pub(super) async fn until_another_attempt(self: &Arc<Self>, error: &ClientError, failures: &mut u32) {
+        let wait = backoff(*failures, error);
+        *failures = failures.saturating_add(1);
+        self.set_offline(error, wait);
+        tokio::select! {
+            () = time::sleep(wait) => {}
+            () = self.try_again.notified() => {}
+            () = self.has_slept() => *failures = 0,
         }
     }
 
@@ -61,13 +72,14 @@ impl Inner {
         self: &Arc<Self>,
         open: &Arc<Open>,
         failures: &mut u32,
+        rota: &mut Rota,
     ) -> Result<(), ClientError> {
         let Some(workstation) = &self.workstation else { return Ok(()) };
         // Nothing else goes to a server that has not said that it is ChatEHR.
         let health = workstation.client.health().await?;
         self.since.met(&health);
         if !health.has("events") {
-            return self.poll(open, health.has("directory"), failures).await;
+            return self.poll(open, health.has("directory"), failures, rota).await;
         }
         let last_event = open.vault(|vault| vault.last_event()).await.ok().flatten();
         let mut whole = last_event.is_none();
@@ -83,6 +95,7 @@ impl Inner {
                     () = &mut slept => {
                         // What stood then may be dead without anybody saying so.
                         workstation.client.forget_connections();
+                        open.server.give_up_what_hangs();
                         return Ok(());
                     }
                     () = self.try_again.notified() => {
@@ -173,16 +186,23 @@ impl Inner {
     }
 
     /// Ends when much more time has passed than was waited for, or less than none.
-    async fn has_slept(&self) {
-        loop {
-            let before = self.now();
+    pub(super) async fn has_slept(&self) {
+        while !self.has_lost_time() {
             time::sleep(LOOK_AT_CLOCK).await;
-            let now = self.now();
-            if now > before.plus_seconds(SLEPT) || before > now.plus_seconds(SLEPT) {
-                self.clock_was_set();
-                return;
-            }
         }
+        self.clock_was_set();
+    }
+
+    /// Whether the clock says something else than has passed since it was looked at last, whoever did.
+    fn has_lost_time(&self) -> bool {
+        let (now, passed_now) = (self.now(), Instant::now());
+        let mut looked = self.looked_at_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = looked.replace((now, passed_now));
+        before.is_some_and(|(before, passed_before)| {
+            let passed = passed_now.saturating_duration_since(passed_before).as_secs();
+            let expected = before.plus_seconds(i64::try_from(passed).unwrap_or(i64::MAX));
+            now > expected.plus_seconds(SLEPT) || expected > now.plus_seconds(SLEPT)
+        })
     }
 
     /// Takes one event in.
@@ -351,6 +371,27 @@ impl Inner {
             telling.come(LoadingPart::Consultations, done, of);
         };
         let page = open.server.all_consultations_telling(come).await?;
+        let consultations = self.take_lists(open, directory, page, &telling).await?;
+        let mine: Vec<_> = consultations
+            .iter()
+            .filter(|consultation| open.reads_conversation_of(consultation))
+            .map(|consultation| consultation.id.clone())
+            .collect();
+        self.load_conversations(open, mine.clone(), &telling).await?;
+        self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
+        self.tell_consultations(mine);
+        Ok(())
+    }
+
+    /// Takes in all consultations there are, with the appointments and the names that go with them: told and alerted as soon
+    /// as they are here.
+    pub(super) async fn take_lists(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        page: Page<Consultation>,
+        telling: &Telling,
+    ) -> Result<Vec<Consultation>, ClientError> {
         let consultations = self.still_kept(open, page.rows).await;
         let mut changes = if page.skipped == 0 {
             vec![CacheChange::AllConsultations(consultations.clone())]
@@ -377,20 +418,12 @@ impl Inner {
                 open.vault(move |vault| vault.appointments(from, to)).await.unwrap_or_default();
             let mut people = loading::in_order_of_need(&consultations);
             people.extend(appointments.into_iter().map(|appointment| appointment.patient_id));
-            self.load_names(open, people, &telling).await?;
+            self.load_names(open, people, telling).await?;
         }
         if self.alerts_name_patients() {
             self.alert_if_need_be(open, &consultations).await;
         }
-        let mine: Vec<_> = consultations
-            .iter()
-            .filter(|consultation| open.reads_conversation_of(consultation))
-            .map(|consultation| consultation.id.clone())
-            .collect();
-        self.load_conversations(open, mine.clone(), &telling).await?;
-        self.store(open, vec![CacheChange::LastEvent(last_event), CacheChange::SyncedAt(self.now())]).await;
-        self.tell_consultations(mine);
-        Ok(())
+        Ok(consultations)
     }
 
     /// Those that this workstation keeps: not what the clinic wants gone from it by now, but for what is held because it is
@@ -501,6 +534,6 @@ mod tests {
     fn what_the_server_asks_for_is_waited_out_within_reason() {
         let asked = |seconds| ClientError::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
         assert_eq!(waits(&asked(10)), [10, 10, 10, 10, 16, 30, 30, 30]);
-        assert_eq!(waits(&asked(1_000_000))[0], 300);
+        assert_eq!(waits(&asked(1_000_000))[0], 900, "the original's whole window");
     }
 }

@@ -15,12 +15,10 @@ use tokio::time;
 use super::{Inner, Open, locking::LAST_WORDS, opening::person_of, sending::Course};
 use crate::alert;
 
-/// How often the outbox is looked at; sooner when it is woken.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How often a server without events is asked.
 const ASK: Duration = Duration::from_secs(60);
-/// Between two attempts to reach the server.
-const RETRY: Duration = Duration::from_secs(10);
+/// Of a hundred requests so many are the person's, when they come back.
+const THE_PERSONS: u32 = 20;
 
 impl Inner {
     /// Sets it going: `files` are those with a closed cache, `place` is where the stream of events was left.
@@ -53,17 +51,13 @@ impl Inner {
         let last_words = time::Instant::now() + LAST_WORDS;
         let mut course = Course::default();
         loop {
-            if self.is_online() {
-                self.send_what_is_due(&open, &mut course).await;
-                self.clear_doubts(&open).await;
-            }
+            let wait = self.send_in_step(&open, &mut course, false).await;
             let waiting = self.note_waiting(&open).await + open.doubts.count();
             if waiting == 0 && time::Instant::now() >= last_words {
                 return self.part_from(&open);
             }
-            let pause =
-                if waiting == 0 { last_words.duration_since(time::Instant::now()) } else { LOOK_AGAIN };
-            let _woken = time::timeout(pause, self.outbox.notified()).await;
+            let pause = if waiting == 0 { last_words.duration_since(time::Instant::now()) } else { wait };
+            self.until_more_to_send(&open, &mut course, pause).await;
         }
     }
 
@@ -78,37 +72,59 @@ impl Inner {
     }
 
     async fn listen_locked(self: Arc<Self>, server: SignedIn, place: Option<String>) {
+        let mut failures = 0;
         loop {
-            match self.listen_thinly(&server, place.clone()).await {
-                Ok(()) => {}
+            match self.listen_thinly(&server, place.clone(), &mut failures).await {
+                // What stood before the workstation slept may be dead without anybody saying so.
+                Ok(()) => server.give_up_what_hangs(),
                 Err(ClientError::SignedOut) => return self.end_session(),
-                Err(error) => {
-                    self.set_offline(&error, RETRY);
-                    time::sleep(RETRY).await;
-                }
+                Err(error) => self.until_another_attempt(&error, &mut failures).await,
             }
         }
     }
 
+    /// Until the connection is lost or, which is `Ok`, the workstation has slept.
     async fn listen_thinly(
         self: &Arc<Self>,
         server: &SignedIn,
         place: Option<String>,
+        failures: &mut u32,
     ) -> Result<(), ClientError> {
-        let Some(workstation) = &self.workstation else { return Ok(()) };
+        let Some(workstation) = &self.workstation else { return std::future::pending().await };
         let health = workstation.client.health().await?;
         self.since.met(&health);
+        let mut slept = std::pin::pin!(self.has_slept());
         if !health.has("events") {
+            *failures = 0;
             self.set_online();
             self.outbox.notify_one();
-            self.look_through(server).await?;
-            time::sleep(ASK).await;
-            return Ok(());
+            loop {
+                match self.look_through(server).await {
+                    // Left alone until it may be asked, it is still there.
+                    Ok(()) | Err(ClientError::RateLimited { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                let wait = ASK.max(workstation.gauges.next(THE_PERSONS, false));
+                tokio::select! {
+                    () = time::sleep(wait) => {}
+                    () = self.try_again.notified() => {}
+                    () = &mut slept => return Ok(()),
+                }
+            }
         }
         let mut events = server.events(place);
         loop {
-            match events.next().await {
+            let item = tokio::select! {
+                item = events.next() => item,
+                () = &mut slept => return Ok(()),
+                () = self.try_again.notified() => {
+                    events.retry_now();
+                    continue;
+                }
+            };
+            match item {
                 StreamItem::Connected => {
+                    *failures = 0;
                     self.set_online();
                     self.outbox.notify_one();
                 }

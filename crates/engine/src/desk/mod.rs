@@ -1,7 +1,7 @@
 //! The physician's desk: one person's files, connection and outbox, behind the commands of the clinician's table.
 //!
 //! `opening` gets from nothing to an open desk, `loading` fetches what there is, `keeping` keeps it in step with the server
-//! (`following` where the server tells what has changed, `polling` where it tells nothing), `sending` empties the
+//! (`following` where the server tells what has changed, `polling` where it tells nothing, by the order of `rota`), `sending` empties the
 //! outbox, `acting` does what a person decides, `asking` asks for the server's word where that needs it, `doubts` keeps what nobody
 //! knows the answer to and `conflict` says who was first, `writing` takes words and lets them be changed, `views` reads what the window shows, `record` writes down who did what,
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
@@ -36,6 +36,7 @@ mod polling;
 mod provider_session;
 mod reading;
 mod record;
+mod rota;
 mod sending;
 mod signing_in;
 mod standing;
@@ -65,6 +66,7 @@ use chatehr_vault::{Vault, VaultError, VaultKey, keyring::Keyring};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
+    time::Instant,
 };
 
 use crate::{Settings, SettingsError, Surroundings, Watch, report};
@@ -111,6 +113,8 @@ struct Inner {
     since: figures::Since,
     /// The support bundle that was shown last.
     bundle: Mutex<Option<String>>,
+    /// When the clock was last looked at, by itself and by what has passed since.
+    looked_at_clock: Mutex<Option<(Timestamp, Instant)>>,
     /// How far the first load has come.
     first_load: loading::FirstLoad,
     /// A sign-in with a clinic account that is under way.
@@ -261,6 +265,7 @@ impl Desk {
                 ahead: clocks::Ahead::default(),
                 since: figures::Since::default(),
                 bundle: Mutex::default(),
+                looked_at_clock: Mutex::default(),
                 first_load: loading::FirstLoad::default(),
                 signing_in: Mutex::default(),
                 held: Mutex::default(),

@@ -72,6 +72,8 @@ impl Desk {
         let workstation = self.inner.workstation()?;
         let refuse = |error: chatehr_client::ClientError| report::client(&error);
         let client = workstation.client_of_its_own();
+        // A person has pressed, so a server that was being left alone is asked all the same.
+        client.retry_now();
         client.health().await.map_err(refuse)?;
         let session = client.sign_in(code.trim()).await.map_err(refuse)?;
         if !has_a_desk(&session.role) {

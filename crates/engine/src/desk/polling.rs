@@ -1,144 +1,241 @@
 //! Keeps in step with a server that does not tell when something happens.
 //!
-//! Promises: what changes is here within three minutes, in the conversation that the person looks at within twenty
-//! seconds; where the server gives tags, a list that is as it was costs a few bytes. Stays far below what the original
-//! allows: 100 requests in 15 minutes, to a whole clinic behind one address.
+//! Promises: what changes is here in its time ([`Rota`]), also a message in a conversation that is not on the screen, and
+//! a record on any page; all of it within what the server allows ([`chatehr_client::Gauges::next`]), of which a fifth is
+//! left to the person. A server that has had enough is left alone, and meanwhile the desk stays open for what the person
+//! decides. Where the server gives tags, a list that is as it was costs a few bytes.
 
 use std::{sync::Arc, time::Duration};
 
-use chatehr_client::{ClientError, ConsultationQuery, Fetched, ListTag};
-use chatehr_contract::{ConsultationId, Timestamp};
-use tokio::time;
+use chatehr_client::{ClientError, ConsultationQuery, Fetched, Page};
+use chatehr_contract::{Consultation, ConsultationId, LoadingPart, Timestamp};
+use chatehr_vault::CacheChange;
+use tokio::time::{self, Instant};
 
-use super::{Inner, Open};
+use super::{
+    Inner, Open,
+    keeping::{APPOINTMENT_DAYS, DAY},
+    rota::{self, Look, Next, PAGE, Rota},
+};
 
-/// Between two rounds while things happen.
-const BRISK: Duration = Duration::from_secs(30);
-/// Between two rounds when nothing has happened for a while.
-const CALM: Duration = Duration::from_secs(180);
-/// Between two looks at the conversation on the screen.
-const CONVERSATION: Duration = Duration::from_secs(20);
+/// Of a hundred requests so many are the person's: what is sent and decided.
+const THE_PERSONS: u32 = 20;
+/// What the person has just opened may use half of them: it is theirs.
+const JUST_OPENED: u32 = 10;
+/// What is looked at for the first time leaves more, so that something is left to look again.
+const FOR_LATER: u32 = 40;
+/// How often it is looked what is on the screen.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Seconds for which a conversation counts as looked at.
 const LOOKED_AT: i64 = 600;
 
-/// How soon to look again.
-struct Pace {
-    wait: Duration,
-    since_round: Duration,
-}
-
-impl Pace {
-    const fn new() -> Self {
-        Self { wait: BRISK, since_round: Duration::ZERO }
-    }
-
-    /// Until the next look at anything.
-    fn next(&self, conversation: bool) -> Duration {
-        let round = self.wait.saturating_sub(self.since_round);
-        if conversation { round.min(CONVERSATION) } else { round }
-    }
-
-    /// After so long: whether a round is due, or a conversation alone.
-    fn passed(&mut self, time: Duration) -> bool {
-        self.since_round = self.since_round.saturating_add(time);
-        self.since_round >= self.wait
-    }
-
-    fn after_round(&mut self, changed: bool) {
-        self.wait = if changed { BRISK } else { (self.wait * 3 / 2).min(CALM) };
-        self.since_round = Duration::ZERO;
-    }
-
-    /// Something was written or read in a conversation: more is to be expected.
-    fn hasten(&mut self) {
-        self.wait = BRISK;
-    }
-}
-
-/// The lists as they were.
-#[derive(Default)]
-struct Known {
-    consultations: Option<ListTag>,
-    conversation: Option<(ConsultationId, ListTag)>,
-}
-
 impl Inner {
-    /// From the first synchronisation to a failure of the server.
+    /// From the first look at everything to a failure of the server.
     pub(super) async fn poll(
         self: &Arc<Self>,
         open: &Arc<Open>,
         directory: bool,
         failures: &mut u32,
+        rota: &mut Rota,
     ) -> Result<(), ClientError> {
-        let mut known = Known::default();
-        let mut pace = Pace::new();
-        self.synchronise(open, directory, None).await?;
+        self.look_at_everything(open, directory, rota).await?;
         *failures = 0;
         self.set_online();
         self.outbox.notify_one();
         self.ask_whose_it_is(open);
+        let mut slept = std::pin::pin!(self.has_slept());
         loop {
             let viewed = self.viewed();
-            let wait = pace.next(viewed.is_some());
-            let asked = time::timeout(wait, self.try_again.notified()).await.is_ok();
-            if pace.passed(wait) || asked {
-                let changed = self.look_at_lists(open, directory, &mut known).await?;
-                pace.after_round(changed);
-            } else if let Some(id) = viewed
-                && self.look_at_conversation(open, id, &mut known).await?
-            {
-                pace.hasten();
+            let next = rota.next(Instant::now(), viewed.as_ref());
+            let wait = next.due_in.max(self.may_look_in(&next, viewed.as_ref()));
+            if wait.is_zero() {
+                match self.look(open, directory, rota, next.look).await {
+                    // The wait is the next look's.
+                    Ok(()) | Err(ClientError::RateLimited { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            tokio::select! {
+                () = time::sleep(wait.min(LOOK_AGAIN)) => {}
+                () = self.try_again.notified() => rota.all_due(),
+                () = &mut slept => {
+                    open.server.give_up_what_hangs();
+                    rota.all_due();
+                    return Ok(());
+                }
             }
         }
     }
 
-    /// Whether there was anything new. A server that gives no tags is taken at its whole word.
-    async fn look_at_lists(
+    /// How long it is until the server may be asked for this.
+    fn may_look_in(&self, next: &Next, viewed: Option<&ConsultationId>) -> Duration {
+        let Some(workstation) = &self.workstation else { return Duration::MAX };
+        let on_the_screen = matches!(&next.look, Look::Conversation(id) if Some(id) == viewed);
+        let (left, at_once) = match (on_the_screen, next.new) {
+            (true, true) => (JUST_OPENED, true),
+            (false, true) => (FOR_LATER, true),
+            (_, false) => (THE_PERSONS, false),
+        };
+        let wait = workstation.gauges.next(left, at_once);
+        // What cannot be had at once has its turn with the rest.
+        if wait.is_zero() { wait } else { wait.min(workstation.gauges.next(THE_PERSONS, false)) }
+    }
+
+    async fn look(
         self: &Arc<Self>,
         open: &Arc<Open>,
         directory: bool,
-        known: &mut Known,
-    ) -> Result<bool, ClientError> {
-        let before = open.vault(|vault| vault.latest_change()).await.ok();
-        let query = ConsultationQuery::default();
-        match open.server.consultations_since(&query, known.consultations.as_ref()).await? {
-            // The appointments have no list that says so.
-            Fetched::NotModified => {
-                let appointments = self.fetch_appointments(open).await?;
-                self.store(open, vec![appointments]).await;
-                self.tell_appointments();
-                Ok(false)
-            }
-            Fetched::Fresh { tag, .. } => {
-                known.consultations = tag;
-                self.synchronise(open, directory, None).await?;
-                let after = open.vault(|vault| vault.latest_change()).await.ok();
-                Ok(before != after)
+        rota: &mut Rota,
+        look: Look,
+    ) -> Result<(), ClientError> {
+        match look {
+            Look::List => self.look_at_list(open, directory, rota).await,
+            Look::Appointments => self.look_at_appointments(open, rota).await,
+            Look::Conversation(id) => self.look_at_conversation(open, &id, rota).await,
+        }
+    }
+
+    /// The whole list, page by page.
+    async fn look_at_everything(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        rota: &mut Rota,
+    ) -> Result<(), ClientError> {
+        let telling = self.begin_telling(open).await;
+        self.load_first(open, directory, &telling).await?;
+        let come = |done, of: Option<u64>| {
+            let of = of.and_then(|of| usize::try_from(of).ok()).unwrap_or(done);
+            telling.come(LoadingPart::Consultations, done, of);
+        };
+        let (page, tags) = open.server.all_consultations_tagged(come).await?;
+        let all = self.take_lists(open, directory, page, &telling).await?;
+        rota.know(Instant::now(), tags, all.iter().filter(|one| open.reads_conversation_of(one)));
+        self.is_in_step(open).await;
+        Ok(())
+    }
+
+    async fn look_at_list(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        rota: &mut Rota,
+    ) -> Result<(), ClientError> {
+        let mut changed = self.page_has_changed(open, rota, 0).await?;
+        if changed.is_none()
+            && let Some(page) = rota.further_page()
+        {
+            changed = self.page_has_changed(open, rota, page).await?;
+        }
+        rota.listed(Instant::now(), changed.is_some());
+        let Some(page) = changed else {
+            self.is_in_step(open).await;
+            return Ok(());
+        };
+        let count = page.rows.len().saturating_add(page.skipped);
+        let whole = page.total.map_or(count < PAGE as usize, |total| total <= count as u64);
+        if !whole {
+            return self.look_at_everything(open, directory, rota).await;
+        }
+        let tag = rota.pages.first().and_then(|seen| seen.tag.clone());
+        let telling = self.begin_telling(open).await;
+        let all = self.take_lists(open, directory, page, &telling).await?;
+        rota.know(Instant::now(), vec![tag], all.iter().filter(|one| open.reads_conversation_of(one)));
+        self.is_in_step(open).await;
+        Ok(())
+    }
+
+    /// The page, if it is not as it was.
+    async fn page_has_changed(
+        &self,
+        open: &Open,
+        rota: &mut Rota,
+        place: usize,
+    ) -> Result<Option<Page<Consultation>>, ClientError> {
+        let offset = u32::try_from(place).unwrap_or_default().saturating_mul(PAGE);
+        let query = ConsultationQuery { offset, ..ConsultationQuery::default() };
+        let known = rota.pages.get(place).and_then(|seen| seen.tag.as_ref());
+        match open.server.consultations_since(&query, known).await? {
+            Fetched::NotModified => Ok(None),
+            Fetched::Fresh { page, tag } => {
+                let now = rota::digest(&page.rows, page.total);
+                let before = rota.pages.get_mut(place).map(|seen| {
+                    seen.tag = tag;
+                    seen.digest.replace(now)
+                });
+                Ok((before.flatten() != Some(now)).then_some(page))
             }
         }
     }
 
+    async fn look_at_appointments(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        rota: &mut Rota,
+    ) -> Result<(), ClientError> {
+        // The same question all day, so that its tag is good.
+        let midnight = Timestamp::from_millis(self.now().millis() / (DAY * 1000) * DAY * 1000);
+        let range = (
+            midnight.plus_seconds(-APPOINTMENT_DAYS * DAY),
+            midnight.plus_seconds((APPOINTMENT_DAYS + 1) * DAY),
+        );
+        let known = rota.bookings.as_ref().filter(|(asked, _)| *asked == range).map(|(_, tag)| tag);
+        let fetched = open.server.appointments_since(range.0, range.1, known).await?;
+        rota.booked(Instant::now());
+        if let Fetched::Fresh { page, tag } = fetched {
+            rota.bookings = tag.map(|tag| (range, tag));
+            let (from, to) = range;
+            self.store(open, vec![CacheChange::AppointmentsIn { from, to, rows: page.rows }]).await;
+            self.tell_appointments();
+        }
+        Ok(())
+    }
+
+    /// Its end: what was there before is here, and nothing of it changes.
     async fn look_at_conversation(
         self: &Arc<Self>,
         open: &Arc<Open>,
-        id: ConsultationId,
-        known: &mut Known,
-    ) -> Result<bool, ClientError> {
-        let tag = known.conversation.as_ref().filter(|(known, _)| *known == id).map(|(_, tag)| tag);
-        match open.server.messages_since(&id, 50, 0, tag).await {
-            Ok(Fetched::NotModified) => Ok(false),
-            Ok(Fetched::Fresh { page, tag }) => {
-                known.conversation = tag.map(|tag| (id.clone(), tag));
-                let new = self.take_messages(open, &id, page.rows).await?;
-                if new {
-                    self.tell_consultations(vec![id]);
-                }
-                Ok(new)
-            }
-            // Not a participant any more.
-            Err(ClientError::NotFound | ClientError::Forbidden) => Ok(false),
-            Err(error) => Err(error),
+        id: &ConsultationId,
+        rota: &mut Rota,
+    ) -> Result<(), ClientError> {
+        let Some(talk) = rota.talk(id).cloned() else { return Ok(()) };
+        if !talk.is_open() && self.has_words_of(open, id).await {
+            rota.talked(Instant::now(), id, false, None);
+            return Ok(());
         }
+        let (mut offset, mut tag, mut new) = (talk.offset, talk.tag, false);
+        loop {
+            match open.server.messages_since(id, PAGE, offset, tag.as_ref()).await {
+                Ok(Fetched::NotModified) => break,
+                Ok(Fetched::Fresh { page, tag: fresh }) => {
+                    let count = page.rows.len().saturating_add(page.skipped);
+                    new |= self.take_messages(open, id, page.rows).await?;
+                    tag = fresh;
+                    if count < PAGE as usize {
+                        break;
+                    }
+                    (offset, tag) = (offset.saturating_add(PAGE), None);
+                }
+                // Not a participant any more.
+                Err(ClientError::NotFound | ClientError::Forbidden) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        rota.talked(Instant::now(), id, new, Some((offset, tag)));
+        if new {
+            self.tell_consultations(vec![id.clone()]);
+        }
+        Ok(())
+    }
+
+    async fn has_words_of(&self, open: &Open, id: &ConsultationId) -> bool {
+        let id = id.clone();
+        open.vault(move |vault| vault.message_count(&id)).await.is_ok_and(|count| count > 0)
+    }
+
+    async fn is_in_step(&self, open: &Open) {
+        self.store(open, vec![CacheChange::LastEvent(None), CacheChange::SyncedAt(self.now())]).await;
     }
 
     /// The person has this conversation on the screen.
@@ -152,49 +249,5 @@ impl Inner {
         let state = self.state();
         let (id, at) = state.viewed.as_ref()?;
         (*at <= now && now < at.plus_seconds(LOOKED_AT)).then(|| id.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{CALM, Pace};
-
-    /// Requests in a quarter of an hour, when each round costs so many and each look at a conversation one.
-    fn requests(round: u32, conversation: bool, changed: impl Fn(u32) -> bool) -> u32 {
-        let (mut pace, mut time, mut asked, mut rounds) = (Pace::new(), Duration::ZERO, 0, 0);
-        while time < Duration::from_secs(900) {
-            let wait = pace.next(conversation);
-            time += wait;
-            if pace.passed(wait) {
-                asked += round;
-                rounds += 1;
-                pace.after_round(changed(rounds));
-            } else {
-                asked += 1;
-            }
-        }
-        asked
-    }
-
-    #[test]
-    fn a_quiet_clinic_is_asked_seldom() {
-        assert!(requests(2, false, |_| false) <= 20);
-        assert_eq!(
-            {
-                let mut pace = Pace::new();
-                (0..20).for_each(|_| pace.after_round(false));
-                pace.next(false)
-            },
-            CALM
-        );
-    }
-
-    #[test]
-    fn an_open_conversation_is_followed_and_the_originals_limit_is_not_met() {
-        let asked = requests(2, true, |_| false);
-        assert!((40..=70).contains(&asked), "{asked}");
-        assert!(requests(3, false, |_| true) <= 95, "even where every round brings something");
     }
 }

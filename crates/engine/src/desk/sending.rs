@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chatehr_client::ClientError;
+use chatehr_client::{ClientError, LONGEST_ASKED};
 use chatehr_contract::{
     Connection, Consultation, ConsultationUpdate, ErrorCode, ErrorReport, Message, MessageKind, NewMessage,
     PersonId, Timestamp,
@@ -17,7 +17,10 @@ use chatehr_seal::Binding;
 use chatehr_vault::{CacheChange, OutboxKind, OutboxRow, OutboxState, VaultError};
 use futures_util::{StreamExt, stream};
 use serde_json::Map;
-use tokio::time;
+use tokio::{
+    sync::watch,
+    time::{self, Instant},
+};
 
 use super::{
     Inner, Open, acting,
@@ -31,8 +34,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: i64 = 60;
 /// The shortest, in milliseconds.
 const SHORTEST_WAIT: i64 = 250;
-/// The longest that a server may ask for, in seconds: what is urgent must not wait on a mistyped number.
-const LONGEST_ASKED: i64 = 300;
+/// Between two looks whether a server that failed does again, so many milliseconds, and up to as many more: a clinic's
+/// workstations do not look all at once.
+const LOOK_AT_SERVER: u64 = 2_000;
+/// What waits goes out within so many milliseconds of the first good answer, for the same reason.
+const HERD: u64 = 1_000;
+/// Between two times that all waits are ended, in seconds; it doubles where that has helped nothing.
+const END_WAITS: u64 = 3;
+/// So often it has helped nothing before it doubles.
+const FRUITLESS: u32 = 4;
 /// Answers that cannot be read before a person is asked; the server may have acted on each.
 const UNREADABLE: u32 = 6;
 /// Attempts under way at once.
@@ -44,15 +54,18 @@ fn wait_after(attempts: u32, asked: Option<Duration>, random: u32) -> i64 {
     let window = 1000i64.saturating_mul(1 << attempts.min(6)).min(LONGEST_WAIT * 1000);
     let drawn = i64::from(random) * window / i64::from(u32::MAX);
     let asked = asked.map_or(0, |asked| i64::try_from(asked.as_millis()).unwrap_or(i64::MAX));
-    let asked = asked.min(LONGEST_ASKED * 1000);
+    let asked = asked.min(longest_asked());
     drawn.max(SHORTEST_WAIT).max(asked)
+}
+
+/// What a server may ask for at most, in milliseconds.
+fn longest_asked() -> i64 {
+    i64::try_from(LONGEST_ASKED.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether the files have taken what became of a row.
 enum Kept {
     Yes,
-    /// And the server asks not to be asked before this.
-    Asked(Timestamp),
     No,
     SignedOut,
 }
@@ -63,8 +76,6 @@ enum Outcome {
     Gone,
     /// Not before this; and whether the server may have it all the same, here and below.
     Later(Timestamp, bool),
-    /// The server wants no attempt before this.
-    Asked(Timestamp, bool),
     Stuck(ErrorReport, bool),
     SignedOut(bool),
 }
@@ -74,8 +85,33 @@ enum Outcome {
 pub(super) struct Course {
     /// Of the connection that the waiting rows were last looked at under.
     online_since: Option<Timestamp>,
-    /// The server asks for no attempt before this.
-    asked: Option<Timestamp>,
+    /// Counts how often the server has done again after it did not.
+    recoveries: Option<watch::Receiver<u64>>,
+    /// When all waits were last ended for that, and how often it has helped nothing.
+    ended: Option<Instant>,
+    fruitless: u32,
+    /// Something waits that failed.
+    waits: bool,
+}
+
+impl Course {
+    /// How long it is until the waits may be ended once more.
+    fn may_end_waits_in(&self, now: Instant) -> Duration {
+        let apart = END_WAITS << self.fruitless.saturating_sub(FRUITLESS).min(5);
+        let since = self.ended.map_or(Duration::MAX, |ended| now.saturating_duration_since(ended));
+        Duration::from_secs(apart).min(Duration::from_secs(60)).saturating_sub(since)
+    }
+
+    fn has_recovered(&self) -> bool {
+        self.recoveries.as_ref().is_some_and(|count| count.has_changed().unwrap_or(false))
+    }
+
+    fn waits_are_ended(&mut self, now: Instant) {
+        (self.ended, self.fruitless) = (Some(now), self.fruitless.saturating_add(1));
+        if let Some(count) = &mut self.recoveries {
+            count.mark_unchanged();
+        }
+    }
 }
 
 impl Inner {
@@ -83,34 +119,101 @@ impl Inner {
     pub(super) async fn keep_sending(self: Arc<Self>, open: Arc<Open>) {
         let mut course = Course::default();
         loop {
-            let mut wait = LOOK_AGAIN;
-            let connection = self.state().connection.clone();
-            if let Connection::Online { since } = connection {
-                if course.online_since != Some(since) {
-                    course.online_since = Some(since);
-                    // What failed for want of a connection need not wait now that there is one.
-                    let asked = course.asked.is_some_and(|until| until > self.now());
-                    self.put_right(&open, !asked).await;
-                }
-                if let Some(next) = self.send_what_is_due(&open, &mut course).await {
-                    wait = wait.min(next);
-                }
-                self.send_receipts(&open).await;
-                self.clear_doubts(&open).await;
-                if open.doubts.count() > 0 {
-                    wait = wait.min(Duration::from_secs(1));
-                }
-            }
-            let _woken = time::timeout(wait, self.outbox.notified()).await;
+            let wait = self.send_in_step(&open, &mut course, true).await;
+            self.until_more_to_send(&open, &mut course, wait).await;
         }
     }
 
-    /// Sends until nothing is due, and says how long it is until something is.
-    pub(super) async fn send_what_is_due(
+    /// Sends what is due, unless there is no connection or the server wants to be left alone; how long it is until that is
+    /// to be looked at again.
+    pub(super) async fn send_in_step(
         self: &Arc<Self>,
         open: &Arc<Open>,
         course: &mut Course,
-    ) -> Option<Duration> {
+        receipts: bool,
+    ) -> Duration {
+        let connection = self.state().connection.clone();
+        let Connection::Online { since } = connection else { return LOOK_AGAIN };
+        let Some(gauges) = self.workstation.as_ref().map(|workstation| &workstation.gauges) else {
+            return LOOK_AGAIN;
+        };
+        if let Some(held) = gauges.held() {
+            // Told by somebody else meanwhile, it need not be sent.
+            self.put_right(open, false).await;
+            return held.min(LOOK_AGAIN);
+        }
+        let mut wait = LOOK_AGAIN;
+        if course.online_since != Some(since) {
+            course.online_since = Some(since);
+            // What failed for want of a connection need not wait now that there is one.
+            self.put_right(open, true).await;
+        } else if course.waits && course.has_recovered() {
+            let end_in = course.may_end_waits_in(Instant::now());
+            if end_in.is_zero() {
+                course.waits_are_ended(Instant::now());
+                time::sleep(self.drawn(HERD)).await;
+                self.put_right(open, true).await;
+            } else {
+                wait = wait.min(end_in);
+            }
+        }
+        let next = self.send_what_is_due(open).await;
+        course.waits = next.is_some();
+        if next.is_none() {
+            course.fruitless = 0;
+            // Of what waits later this says nothing.
+            course.recoveries.as_mut().map(watch::Receiver::mark_unchanged);
+        }
+        wait = wait.min(next.unwrap_or(wait));
+        if gauges.held().is_none() {
+            if receipts {
+                self.send_receipts(open).await;
+            }
+            self.clear_doubts(open).await;
+        }
+        if open.doubts.count() > 0 { wait.min(Duration::from_secs(1)) } else { wait }
+    }
+
+    /// Ends after so long, or sooner: when there is something new to send, or a server that failed does again. Whether it
+    /// does is asked meanwhile, because nothing else may be.
+    pub(super) async fn until_more_to_send(&self, open: &Open, course: &mut Course, wait: Duration) {
+        let Some(gauges) = self.workstation.as_ref().map(|workstation| &workstation.gauges) else {
+            return time::sleep(wait).await;
+        };
+        let until = Instant::now() + wait;
+        let recoveries = course.recoveries.get_or_insert_with(|| gauges.recoveries());
+        // What could not be done at once is looked at when it is time.
+        let known = recoveries.has_changed().unwrap_or(false);
+        let look_at_server = async {
+            loop {
+                time::sleep(Duration::from_millis(LOOK_AT_SERVER) + self.drawn(LOOK_AT_SERVER)).await;
+                if course.waits && gauges.is_troubled() && self.is_online() && gauges.next(0, true).is_zero()
+                {
+                    // Whoever waits for it is told by the gauges.
+                    drop(open.server.is_there().await);
+                }
+            }
+        };
+        tokio::select! {
+            () = self.outbox.notified() => {}
+            _ = recoveries.changed(), if !known => recoveries.mark_changed(),
+            () = look_at_server => {}
+            () = time::sleep_until(until) => {}
+        }
+    }
+
+    /// Up to so many milliseconds; all of them where there is no randomness.
+    fn drawn(&self, millis: u64) -> Duration {
+        Duration::from_millis(millis * u64::from(self.draw()) / u64::from(u32::MAX))
+    }
+
+    fn draw(&self) -> u32 {
+        let mut random = [0; 4];
+        self.surroundings.random.fill(&mut random).map_or(u32::MAX, |()| u32::from_le_bytes(random))
+    }
+
+    /// Sends until nothing is due, and says how long it is until something is.
+    pub(super) async fn send_what_is_due(self: &Arc<Self>, open: &Arc<Open>) -> Option<Duration> {
         loop {
             let next = self.put_right(open, false).await;
             let Ok(rows) = self.due(open).await else { return None };
@@ -124,7 +227,6 @@ impl Inner {
             while let Some(kept) = attempts.next().await {
                 match kept {
                     Kept::Yes => {}
-                    Kept::Asked(until) => course.asked = course.asked.max(Some(until)),
                     // The files do not take the outcome: going on would repeat it without end.
                     Kept::No => go_on = false,
                     Kept::SignedOut => {
@@ -136,6 +238,9 @@ impl Inner {
             if !go_on {
                 return None;
             }
+            if self.workstation.as_ref().is_some_and(|workstation| workstation.gauges.held().is_some()) {
+                return self.put_right(open, false).await;
+            }
         }
     }
 
@@ -144,7 +249,9 @@ impl Inner {
     /// next row is due.
     pub(super) async fn put_right(&self, open: &Open, at_once: bool) -> Option<Duration> {
         let (now, me) = (self.now(), open.person.id.clone());
-        let farthest = now.plus_seconds(LONGEST_ASKED.max(LONGEST_WAIT) + 1);
+        let farthest = Timestamp::from_millis(
+            now.millis().saturating_add(longest_asked().max(LONGEST_WAIT * 1000) + 1000),
+        );
         let looked = open.vault(move |vault| {
             let mut next: Option<Timestamp> = None;
             let mut settled = Vec::new();
@@ -173,13 +280,8 @@ impl Inner {
     async fn attempt_and_keep(self: &Arc<Self>, open: &Arc<Open>, row: OutboxRow) -> Kept {
         let (envelope, consultation) = (row.envelope_id.clone(), row.consultation_id.clone());
         let refusal = writing::about(open.entry("message.refuse", self.now()), &row, "refuse");
-        let mut kept = Kept::Yes;
         let stored = match self.attempt(open, row).await {
             Outcome::Sent | Outcome::Gone => Ok(()),
-            Outcome::Asked(until, doubt) => {
-                kept = Kept::Asked(until);
-                open.vault(move |vault| vault.postpone(&envelope, until, doubt)).await
-            }
             Outcome::Later(until, doubt) => {
                 open.vault(move |vault| vault.postpone(&envelope, until, doubt)).await
             }
@@ -197,7 +299,7 @@ impl Inner {
             }
         };
         self.tell_consultations(vec![consultation]);
-        if stored.is_ok() { kept } else { Kept::No }
+        if stored.is_ok() { Kept::Yes } else { Kept::No }
     }
 
     /// What may be sent now, the most pressing consultation's first.
@@ -383,20 +485,8 @@ impl Inner {
         match error {
             ClientError::SignedOut => Outcome::SignedOut(doubt),
             error if error.is_transient() => {
-                let mut random = [0; 4];
-                // Without randomness the wait is the longest of those that it could be.
-                let drawn = self
-                    .surroundings
-                    .random
-                    .fill(&mut random)
-                    .map_or(u32::MAX, |()| u32::from_le_bytes(random));
-                let wait = wait_after(row.attempts, error.retry_after(), drawn);
-                let until = Timestamp::from_millis(self.now().millis().saturating_add(wait));
-                match error {
-                    ClientError::RateLimited { retry_after: Some(_) }
-                    | ClientError::ServerFault { retry_after: Some(_), .. } => Outcome::Asked(until, doubt),
-                    _ => Outcome::Later(until, doubt),
-                }
+                let wait = wait_after(row.attempts, error.retry_after(), self.draw());
+                Outcome::Later(Timestamp::from_millis(self.now().millis().saturating_add(wait)), doubt)
             }
             // The server may have it, and the key makes a repeat the same.
             ClientError::Malformed(_) if row.attempts < UNREADABLE => {
@@ -467,16 +557,16 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{LONGEST_ASKED, LONGEST_WAIT, SHORTEST_WAIT, wait_after};
+    use super::{LONGEST_WAIT, SHORTEST_WAIT, longest_asked, wait_after};
 
     proptest! {
         #[test]
         fn a_wait_is_bounded_spread_and_never_shorter_than_the_server_asks_for(
-            attempts in 0u32..100, random: u32, asked in proptest::option::of(0u64..600_000)
+            attempts in 0u32..100, random: u32, asked in proptest::option::of(0u64..1_800_000)
         ) {
             let wait = wait_after(attempts, asked.map(Duration::from_millis), random);
             let asked = i64::try_from(asked.unwrap_or(0)).unwrap();
-            let asked = asked.min(LONGEST_ASKED * 1000);
+            let asked = asked.min(longest_asked());
             prop_assert!(wait >= SHORTEST_WAIT && wait >= asked);
             prop_assert!(wait <= (LONGEST_WAIT * 1000).max(asked));
         }

@@ -29,7 +29,7 @@ use chatehr_contract::*;
 use chatehr_network::{Fault, Link, Pace, What};
 use support::*;
 use tokio::time::{Instant, sleep};
-use world::World;
+use world::{A_PERSONS, World, patience};
 
 const MESSAGE: &str = "POST /v1/messages HTTP";
 /// Between two places where it breaks.
@@ -240,6 +240,15 @@ async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> 
     healed.elapsed()
 }
 
+/// From the network's return until everything is there.
+const HEALED: Duration = Duration::from_secs(5);
+
+/// Whether a request hangs in it of which nobody can know that it will have no answer: it ends with its time-out, or with
+/// the event stream where that is as silent. A person's is 30 s; here it is shorter.
+const fn hangs(trouble: Trouble) -> bool {
+    matches!(trouble, Trouble::Link(Link::BlackHole) | Trouble::HalfOpenStream | Trouble::HalfOpenMessage)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_every_trouble_all_that_was_written_arrives_once() {
     if !keyring_is_here() {
@@ -263,16 +272,18 @@ async fn after_every_trouble_all_that_was_written_arrives_once() {
         (Trouble::Faults(r#"{"dropRate":1.0}"#), long),
         (Trouble::Faults(r#"{"errorRate":0.4,"dropRate":0.3,"latency":30}"#), long),
     ];
-    let mut running = Vec::new();
+    let (mut running, mut late) = (Vec::new(), Vec::new());
     for (trouble, lasting) in troubles {
         // One after the other, because the keyring answers one at a time.
-        let world = World::open().await;
+        let world = World::open_drawing(if hangs(trouble) { patience() } else { A_PERSONS }).await;
         running.push((trouble, lasting, tokio::spawn(goes_through(world, trouble, lasting))));
     }
     for (trouble, lasting, healing) in running {
         let healed = healing.await.unwrap();
         println!("{trouble:?} for {lasting:?}: healed after {:.1} s", healed.as_secs_f64());
+        late.extend((healed > HEALED).then(|| format!("{trouble:?} for {lasting:?}: {healed:?}")));
     }
+    assert!(late.is_empty(), "{late:#?}");
 }
 
 /// With a person's time-outs, and no other: the server's sign of life comes every 15 s, and two that fail make a dead
@@ -404,22 +415,75 @@ async fn after_eight_hours_asleep_everything_is_as_it_should_be() {
     }
     let world = World::open().await;
     let id = world.mine().await;
+    let begun = world.mine().await;
     world.write(&id, "before").await;
     world.until_sent(&id, &["before".to_owned()], "before").await;
-    // Asleep: something on the way has forgotten every connection, and nobody says so.
+    // Asleep: something on the way has forgotten every connection, and nobody says so. A message and a step wait, and
+    // the session ends.
     world.network.set_link(Link::BlackHole);
+    world.write(&id, "waiting").await;
+    world.bench.desk.start_work(&begun).await.unwrap();
     let colleague = world.clinic.request(Urgency::Urgent, "while asleep").await;
     sleep(Duration::from_millis(100)).await;
+    end_sessions(&world.clinic, &world.settings).await;
     world.network.heal();
     world.clock.move_by(8 * 3600);
     // Nobody has shown that they are there: it is locked, and whoever unlocks it finds everything in step.
-    world.bench.until("locked", |state| matches!(state.stage, Stage::Locked { .. })).await;
     let woke = Instant::now();
+    world
+        .bench
+        .until("closed", |state| matches!(state.stage, Stage::Locked { .. } | Stage::SignIn { .. }))
+        .await;
     world.bench.desk.sign_in(OKAFOR).await.unwrap();
     world.bench.until_known(&colleague.id).await;
     println!("asleep for eight hours: in step after {:.1} s", woke.elapsed().as_secs_f64());
     world.write(&id, "after").await;
-    world.until_sent(&id, &["before".to_owned(), "after".to_owned()], "awake").await;
+    let words = ["before", "waiting", "after"].map(str::to_owned);
+    world.until_sent(&id, &words, "awake").await;
+    world.bench.until_status(&begun, &ConsultationStatus::InProgress).await;
+    let record = world.okafor.consultation(&begun).await.unwrap();
+    assert_eq!(record.version, 3, "asked for, taken and begun, each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_is_repeated_as_soon_as_the_stream_has_fallen_silent() {
+    if !keyring_is_here() {
+        return;
+    }
+    // A request may take longer than the stream may be silent.
+    let world = World::open_drawing(Duration::from_secs(120)).await;
+    let id = world.mine().await;
+    world.network.set_link(Link::BlackHole);
+    world.write(&id, "during").await;
+    world
+        .bench
+        .until_told("noticed", 800, |state| !matches!(state.connection, Connection::Online { .. }))
+        .await;
+    world.network.heal();
+    let took = world.until_sent(&id, &["during".to_owned()], "half-open").await;
+    assert!(took <= HEALED, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_locked_screen_what_waits_goes_out_as_soon_as_the_network_is_back() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open_drawing(A_PERSONS).await;
+    let id = world.mine().await;
+    world.network.set_link(Link::Refusing);
+    world.bench.until_offline().await;
+    world.write(&id, "waiting").await;
+    world.bench.desk.lock_now().await.unwrap();
+    // The waits have grown.
+    sleep(Duration::from_secs(12)).await;
+    world.network.heal();
+    let healed = Instant::now();
+    while world.words(&id).await.is_empty() {
+        assert!(healed.elapsed() <= HEALED, "it waits on");
+        sleep(Duration::from_millis(50)).await;
+    }
+    println!("behind a locked screen: there after {:.1} s", healed.elapsed().as_secs_f64());
 }
 
 #[tokio::test(flavor = "multi_thread")]

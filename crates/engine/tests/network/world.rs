@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep};
 
 use super::support::*;
 
+/// How long a request may take where nobody has set it.
+pub(crate) const A_PERSONS: Duration = Duration::from_secs(30);
+
 /// A desk, a network and a server; and the same server, asked directly.
 pub(crate) struct World {
     pub(crate) bench: Bench,
@@ -25,22 +28,27 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn open() -> Self {
-        Self::with(patience()).await
+        Self::with(patience(), Bench::eager).await
+    }
+
+    /// One that draws its waits as a person's does.
+    pub(crate) async fn open_drawing(patience: Duration) -> Self {
+        Self::with(patience, Bench::timed).await
     }
 
     /// One that waits as long as a person's does.
     pub(crate) async fn open_as_a_person() -> Self {
-        Self::with(Duration::from_secs(30)).await
+        Self::with(A_PERSONS, Bench::timed).await
     }
 
-    async fn with(patience: Duration) -> Self {
+    async fn with(patience: Duration, bench: fn(Settings, &SetClock) -> Bench) -> Self {
         let clinic = Clinic::patient().await;
         let network = Network::to(clinic.address, 1).await.unwrap();
         let data = TempDir::new().unwrap();
         let mut settings = settings(&url(network.address()), data.path());
         settings.timeout = patience;
         let clock = SetClock::default();
-        let bench = Bench::eager(settings.clone(), &clock);
+        let bench = bench(settings.clone(), &clock);
         bench.desk.start().await;
         bench.desk.sign_in(OKAFOR).await.unwrap();
         bench.until_ready().await;

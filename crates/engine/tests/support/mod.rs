@@ -195,12 +195,18 @@ impl Bench {
 
     /// One that goes by this clock and waits no longer than it must.
     pub fn eager(settings: Settings, clock: &SetClock) -> Self {
+        Self::with(settings, clock, Arc::new(Eager))
+    }
+
+    /// One that goes by this clock, and waits as a person's does.
+    pub fn timed(settings: Settings, clock: &SetClock) -> Self {
+        Self::with(settings, clock, Arc::new(RealRandom))
+    }
+
+    fn with(settings: Settings, clock: &SetClock, random: Arc<dyn Random>) -> Self {
         let (desktop, notices) = (Desktop::default(), Arc::<Mutex<Vec<ChangeNotice>>>::default());
-        let surroundings = Surroundings {
-            clock: Arc::new(clock.clone()),
-            random: Arc::new(Eager),
-            ..surroundings(desktop.clone(), notices.clone())
-        };
+        let clock = Arc::new(clock.clone());
+        let surroundings = Surroundings { clock, random, ..surroundings(desktop.clone(), notices.clone()) };
         Self { desk: Desk::new(Ok(settings), surroundings), desktop, notices }
     }
 
@@ -227,7 +233,17 @@ impl Bench {
     }
 
     pub async fn until(&self, what: &str, holds: impl Fn(&ProgramState) -> bool) -> ProgramState {
-        for _ in 0..400 {
+        self.until_told(what, 400, holds).await
+    }
+
+    /// The same, with so many looks.
+    pub async fn until_told(
+        &self,
+        what: &str,
+        looks: usize,
+        holds: impl Fn(&ProgramState) -> bool,
+    ) -> ProgramState {
+        for _ in 0..looks {
             let state = self.desk.state().await;
             if holds(&state) {
                 return state;
