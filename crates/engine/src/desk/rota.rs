@@ -2,8 +2,9 @@
 //!
 //! Promises: the list, in which new requests appear, comes first when its time has come; then whatever has waited longest
 //! for its own measure: the conversation on the screen, those in which something was written lately or which are urgent,
-//! every other open one of this person's, and once each what is closed. Where not all of it can be asked for, every other
-//! look is at whatever was not looked at for longest: however much goes on elsewhere, no conversation is forgotten.
+//! every other open one of this person's, and once each what is closed. Where not all of it can be asked for, one look of
+//! three is at the screen's and the others are at whatever was not looked at for longest: however much goes on elsewhere, no
+//! conversation is forgotten.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -23,8 +24,9 @@ const CALM: Duration = Duration::from_secs(180);
 const APPOINTMENTS: Duration = Duration::from_secs(600);
 /// At the conversation on the screen.
 const ON_THE_SCREEN: Duration = Duration::from_secs(15);
-/// One look of so many goes by each one's measure, the others by who has waited longest.
-const BY_MEASURE: usize = 2;
+/// One look of so many is at the conversation on the screen or goes by each one's measure, the others go by who has waited
+/// longest.
+const BY_MEASURE: usize = 3;
 /// At one in which something was written within [`LATELY`], or that is urgent.
 const LIVELY: Duration = Duration::from_secs(45);
 /// At any other open one.
@@ -209,8 +211,12 @@ impl Rota {
             Some(Candidate::new(Look::Conversation(id.clone()), talk.looked, every, now))
         });
         let by_measure = self.looks.is_multiple_of(BY_MEASURE);
+        let on_the_screen = |candidate: &Candidate| matches!(&candidate.next.look, Look::Conversation(id) if Some(id) == viewed);
         let mut best = list;
         for candidate in talks.chain([bookings]) {
+            if by_measure && candidate.next.due_in.is_zero() && on_the_screen(&candidate) {
+                return candidate.next;
+            }
             if candidate.comes_before(&best, by_measure) {
                 best = candidate;
             }
