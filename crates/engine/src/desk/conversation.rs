@@ -23,10 +23,6 @@ impl Inner {
         {
             return Ok(Some(key));
         }
-        // A question that can only be answered with no is not asked with each look.
-        if self.since.server_has("keys") == Some(false) {
-            return Ok(None);
-        }
         let material = match open.server.message_key(consultation).await {
             Ok(material) => material,
             Err(ClientError::NotFound | ClientError::Forbidden) => return Ok(None),

@@ -37,8 +37,10 @@ const SHORTEST_WAIT: i64 = 250;
 /// Between two looks whether a server that failed does again, so many milliseconds, and up to as many more: a clinic's
 /// workstations do not look all at once.
 const LOOK_AT_SERVER: u64 = 2_000;
-/// What waits goes out within so many milliseconds of the first good answer, for the same reason.
-const HERD: u64 = 1_000;
+/// What waits goes out after so long from the first good answer, no sooner than after any failure, and within so many
+/// milliseconds more, for the same reason.
+const SOONEST: Duration = Duration::from_millis(250);
+const HERD: u64 = 750;
 /// Between two times that all waits are ended, in seconds; it doubles where that has helped nothing.
 const END_WAITS: u64 = 3;
 /// So often it has helped nothing before it doubles.
@@ -151,7 +153,7 @@ impl Inner {
             let end_in = course.may_end_waits_in(Instant::now());
             if end_in.is_zero() {
                 course.waits_are_ended(Instant::now());
-                time::sleep(self.drawn(HERD)).await;
+                time::sleep(SOONEST + self.drawn(HERD)).await;
                 self.put_right(open, true).await;
             } else {
                 wait = wait.min(end_in);

@@ -428,11 +428,11 @@ async fn after_eight_hours_asleep_everything_is_as_it_should_be() {
     end_sessions(&world.clinic, &world.settings).await;
     world.network.heal();
     world.clock.move_by(8 * 3600);
-    // Nobody has shown that they are there: it is locked, and whoever unlocks it finds everything in step.
+    // Nobody has shown that they are there: it is closed, and whoever signs in finds everything in step.
     let woke = Instant::now();
     world
         .bench
-        .until("closed", |state| matches!(state.stage, Stage::Locked { .. } | Stage::SignIn { .. }))
+        .until("the session's end is known", |state| matches!(state.stage, Stage::SignIn { .. }))
         .await;
     world.bench.desk.sign_in(OKAFOR).await.unwrap();
     world.bench.until_known(&colleague.id).await;
