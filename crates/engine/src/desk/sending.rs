@@ -44,7 +44,7 @@ const HERD: u64 = 750;
 /// Between two times that all waits are ended, in seconds; it doubles where that has helped nothing.
 const END_WAITS: u64 = 3;
 /// So often it has helped nothing before it doubles.
-const FRUITLESS: u32 = 4;
+const FRUITLESS: u32 = 8;
 /// Answers that cannot be read before a person is asked; the server may have acted on each.
 const UNREADABLE: u32 = 6;
 /// Attempts under way at once.
