@@ -242,6 +242,11 @@ async fn goes_through(mut world: World, trouble: Trouble, lasting: Duration) -> 
 
 /// From the network's return until everything is there.
 const HEALED: Duration = Duration::from_secs(5);
+/// The same where the server itself fails now and then: the stream's own waits have grown by then, so that a clinic does not
+/// come back all at once, and nothing is sent before it stands.
+const HEALED_FITFUL: Duration = Duration::from_secs(12);
+/// Such a server.
+const FITFUL: &str = r#"{"errorRate":0.4,"dropRate":0.3,"latency":30}"#;
 
 /// Whether a request hangs in it of which nobody can know that it will have no answer: it ends with its time-out, or with
 /// the event stream where that is as silent. A person's is 30 s; here it is shorter.
@@ -270,7 +275,7 @@ async fn after_every_trouble_all_that_was_written_arrives_once() {
         (Trouble::Faults(r#"{"errorRate":1.0}"#), long),
         (Trouble::Faults(r#"{"storm":true}"#), long),
         (Trouble::Faults(r#"{"dropRate":1.0}"#), long),
-        (Trouble::Faults(r#"{"errorRate":0.4,"dropRate":0.3,"latency":30}"#), long),
+        (Trouble::Faults(FITFUL), long),
     ];
     let (mut running, mut late) = (Vec::new(), Vec::new());
     for (trouble, lasting) in troubles {
@@ -281,7 +286,8 @@ async fn after_every_trouble_all_that_was_written_arrives_once() {
     for (trouble, lasting, healing) in running {
         let healed = healing.await.unwrap();
         println!("{trouble:?} for {lasting:?}: healed after {:.1} s", healed.as_secs_f64());
-        late.extend((healed > HEALED).then(|| format!("{trouble:?} for {lasting:?}: {healed:?}")));
+        let most = if matches!(trouble, Trouble::Faults(FITFUL)) { HEALED_FITFUL } else { HEALED };
+        late.extend((healed > most).then(|| format!("{trouble:?} for {lasting:?}: {healed:?}")));
     }
     assert!(late.is_empty(), "{late:#?}");
 }
