@@ -6,7 +6,7 @@
 //! is declined or handed off is as the person saw it, or as good as that, or they are told how it is now.
 //! Refuses to ask while there is no connection: responsibility for a patient does not change hands in an outbox.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::{ClientError, SignedIn};
@@ -15,12 +15,16 @@ use chatehr_contract::{
     ErrorCode, ErrorReport, Handoff, NewNote, Person, PersonId, access,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time;
 
 use super::{Inner, Open, doubts::Unsure, record, views};
 use crate::report;
 
 /// How often a record may change under a question that is asked as it was seen; one that does more is for the person.
 pub(super) const MOST_VERSIONS: usize = 4;
+
+/// How soon a question is given up whose desk has been locked; no PIN is typed and tried in less.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A decision that needs the server's word. Kept in the ledger as JSON while nobody knows what became of it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -151,7 +155,12 @@ impl Inner {
         let unsure =
             Unsure { key: key.clone(), id: id.clone(), decision: decision.clone(), entry: entry.clone() };
         let under_way = open.doubts.under_way(unsure);
-        match self.word(&open, id, &decision, seen.as_ref(), &key).await {
+        let word = tokio::select! {
+            word = self.word(&open, id, &decision, seen.as_ref(), &key) => word,
+            // A question that hangs would hold the files that are opened again.
+            () = self.is_left(&open) => Word::Lost,
+        };
+        match word {
             Word::Given(record) => {
                 under_way.answered();
                 self.end_asking(&open, &key, entry).await;
@@ -171,6 +180,13 @@ impl Inner {
                 self.tell_consultations(vec![id.clone()]);
                 Err(ErrorReport::new(code))
             }
+        }
+    }
+
+    /// Ends when this desk has been locked or left.
+    async fn is_left(&self, open: &Arc<Open>) {
+        while self.still_open(open).is_ok() {
+            time::sleep(LOOK).await;
         }
     }
 

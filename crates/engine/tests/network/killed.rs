@@ -133,7 +133,9 @@ async fn work(url: &str, data: &Path) {
                 }
                 Ok(())
             }
-            "draft" => bench.desk.save_draft(SaveDraft { consultation_id: id, text }).await,
+            "draft" => {
+                bench.desk.save_draft(SaveDraft { consultation_id: id, of: DraftOf::Message, text }).await
+            }
             "drafted" => {
                 println!("answer {}", bench.desk.consultation(&id).await.unwrap().draft);
                 continue;

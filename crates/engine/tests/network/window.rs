@@ -68,6 +68,10 @@ impl Answered {
     }
 }
 
+fn set_a_pin() -> SetPin {
+    SetPin { pin: SecretText::new(PIN), present: None }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_the_window_asks_waits_for_a_network_that_swallows_everything() {
     if !keyring_is_here() {
@@ -75,7 +79,7 @@ async fn nothing_that_the_window_asks_waits_for_a_network_that_swallows_everythi
     }
     let world = World::open_as_a_person().await;
     let (desk, mut answered) = (world.bench.desk.clone(), Answered::default());
-    answered.of("set_pin", desk.set_pin(SetPin { pin: SecretText::new(PIN) })).await.unwrap();
+    answered.of("set_pin", desk.set_pin(set_a_pin())).await.unwrap();
     let (id, another) = (world.mine().await, world.mine().await);
     let waits = world.clinic.request(Urgency::Routine, "a cough").await.id;
     world.bench.until_known(&waits).await;
@@ -105,7 +109,8 @@ async fn nothing_that_the_window_asks_waits_for_a_network_that_swallows_everythi
         let send = SendMessage { consultation_id: id.clone(), text: text.to_owned() };
         answered.of("send_message", desk.send(&send)).await.unwrap();
     }
-    let draft = SaveDraft { consultation_id: id.clone(), text: "being typed".to_owned() };
+    let draft =
+        SaveDraft { consultation_id: id.clone(), of: DraftOf::Message, text: "being typed".to_owned() };
     answered.of("save_draft", desk.save_draft(draft)).await.unwrap();
     let waiting = desk.conversation(conversation()).await.unwrap().messages;
     let envelope = waiting.last().unwrap().envelope_id.clone().unwrap();
@@ -135,16 +140,17 @@ async fn nothing_that_the_window_asks_waits_for_a_network_that_swallows_everythi
     answered.of("try_again", desk.try_again()).await.unwrap();
     answered.of("close_glass", desk.close_glass()).await.unwrap();
     assert!(!accepting.is_finished(), "it is the server's to say, and nobody hears it");
-    // It would hold the files until then.
-    accepting.abort();
-    drop(accepting.await);
-    answered.of("remove_pin", desk.remove_pin()).await.unwrap();
-    desk.set_pin(SetPin { pin: SecretText::new(PIN) }).await.unwrap();
+    let remove = RemovePin { present: Some(SecretText::new(PIN)) };
+    answered.of("remove_pin", desk.remove_pin(remove)).await.unwrap();
+    desk.set_pin(set_a_pin()).await.unwrap();
     answered.of("lock_now", desk.lock_now()).await.unwrap();
     let pin = UnlockWithPin { pin: SecretText::new(PIN) };
     answered.of("unlock_with_pin", desk.unlock_with_pin(pin)).await.unwrap();
     let state = desk.state().await;
     assert!(matches!(state.stage, Stage::Ready { .. }), "it is open again: {state:?}");
+    let unheard = accepting.await.unwrap().unwrap_err();
+    assert_eq!(unheard.code, ErrorCode::MayHaveHappened);
+    assert_eq!(desk.consultation(&waits).await.unwrap().unsure, Some(Action::Accept));
     answered.of("sign_out", desk.sign_out()).await.unwrap();
 
     for command in COMMANDS {

@@ -95,7 +95,10 @@ async fn round(desk: &Desk, id: &ConsultationId, rounds: usize, waits: &mut Wait
     waits.took("conversation", began);
     let began = Instant::now();
     let text = format!("what is typed, {rounds}");
-    drop(desk.save_draft(SaveDraft { consultation_id: id.clone(), text: text.clone() }).await);
+    drop(
+        desk.save_draft(SaveDraft { consultation_id: id.clone(), of: DraftOf::Message, text: text.clone() })
+            .await,
+    );
     waits.took("draft", began);
     if rounds.is_multiple_of(WRITES) {
         let began = Instant::now();
