@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{error::Refusal, key_set::Key};
+use crate::{error::Refusal, key_set::Key, once::Once};
 
 /// Most bytes of a token.
 const MAX_BYTES: usize = 16 * 1024;
@@ -68,7 +68,7 @@ impl<'a> Envelope<'a> {
             .ok()
             .filter(|holds| *holds)
             .ok_or(Refusal::Signature)?;
-        json(self.payload)
+        json::<Once>(self.payload).map(|once| once.0)
     }
 }
 

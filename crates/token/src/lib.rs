@@ -35,6 +35,7 @@ mod id_token;
 mod identity;
 mod key_set;
 mod keys;
+mod once;
 mod remembered;
 mod settings;
 mod verifier;

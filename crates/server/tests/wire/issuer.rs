@@ -34,7 +34,7 @@ impl Key {
     }
 
     /// As it is published.
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         // An uncompressed point: 4, x, y.
         let (x, y) = self.pair.der_bytes()[1..].split_at(32);
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
@@ -45,9 +45,19 @@ impl Key {
         self.sign_under(&json!({ "alg": "ES256", "kid": self.kid, "typ": "at+jwt" }), claims)
     }
 
+    /// The same key as anybody can have it.
+    pub(crate) fn public_pem(&self) -> String {
+        self.pair.public_key_pem()
+    }
+
     /// Signs whatever the header says.
     pub(crate) fn sign_under(&self, header: &Value, claims: &Value) -> String {
-        let signed = format!("{}.{}", part(header), part(claims));
+        self.sign_text(header, &claims.to_string())
+    }
+
+    /// Signs claims that no JSON of ours would write.
+    pub(crate) fn sign_text(&self, header: &Value, claims: &str) -> String {
+        let signed = format!("{}.{}", part(header), BASE64_URL_SAFE_NO_PAD.encode(claims));
         let key = EncodingKey::from_ec_der(&self.pair.serialize_der());
         let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::ES256).unwrap();
         format!("{signed}.{signature}")
@@ -56,6 +66,14 @@ impl Key {
 
 pub(crate) fn part(json: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(json.to_string())
+}
+
+/// Signs with a shared secret (HS256).
+pub(crate) fn sign_hmac(header: &Value, claims: &Value, secret: &str) -> String {
+    let signed = format!("{}.{}", part(header), part(claims));
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("{signed}.{signature}")
 }
 
 impl Issuer {

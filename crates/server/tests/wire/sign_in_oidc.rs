@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     events::Listener,
-    issuer::{API, Issuer, Key, NOW, part},
+    issuer::{API, Issuer, Key, NOW, part, sign_hmac},
     support::{Caller, Clinic, FELDMAN, OKAFOR, send},
 };
 
@@ -59,7 +59,16 @@ async fn a_token_that_is_not_good_is_nobodys_and_nothing_is_told() {
     let good = key.sign(&claims(json!({})));
     assert_eq!(clinic.caller("", &good).get("/consultations").await.status, 200);
     let none = format!("{}.{}.", part(&json!({ "alg": "none", "typ": "at+jwt" })), part(&claims(json!({}))));
-    let hmac = key.sign_under(&json!({ "alg": "HS256", "kid": "a", "typ": "at+jwt" }), &claims(json!({})));
+    let (header, hs256) = (
+        json!({ "alg": "ES256", "kid": "a", "typ": "at+jwt" }),
+        json!({ "alg": "HS256", "kid": "a", "typ": "at+jwt" }),
+    );
+    let hmac = |secret: String| sign_hmac(&hs256, &claims(json!({})), &secret);
+    let twice = |text: &str, other: &str| {
+        let once = claims(json!({ "sub": "physician-12" })).to_string();
+        assert!(once.contains(text), "{once}");
+        key.sign_text(&header, &once.replacen(text, &format!("{other},{text}"), 1))
+    };
     let (head, rest) = good.split_once('.').unwrap();
     let (_, signature) = rest.split_once('.').unwrap();
     let swapped = format!("{head}.{}.{signature}", part(&claims(json!({ "roles": ["admin"] }))));
@@ -79,7 +88,12 @@ async fn a_token_that_is_not_good_is_nobodys_and_nothing_is_told() {
             ),
         ),
         ("alg none", none),
-        ("HS256", hmac),
+        ("HS256 over a signature of another kind", key.sign_under(&hs256, &claims(json!({})))),
+        ("HS256 by the public key as PEM", hmac(key.public_pem())),
+        ("HS256 by the public key as a JWK", hmac(key.jwk().to_string())),
+        ("a role that stands twice", twice(r#""roles":["physician"]"#, r#""roles":["nurse"]"#)),
+        ("a person that stands twice", twice(r#""sub":"physician-12""#, r#""sub":"physician-13""#)),
+        ("a physician who is nobody", key.sign(&claims(json!({ "sub": null })))),
         ("changed", swapped),
         ("another's key under the same name", other.sign(&claims(json!({})))),
         ("no role", key.sign(&claims(json!({ "roles": null })))),
