@@ -10,7 +10,6 @@ pub mod alert_test;
 pub mod answer;
 pub mod automation;
 pub mod browser;
-pub mod core_image;
 pub mod graphics;
 pub mod log;
 pub mod notifier;

@@ -3,15 +3,19 @@
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use chatehr_engine::{Settings, SettingsError};
+use chatehr_start::Secrets;
 
 /// Development builds keep their keys and files apart from those of a released program.
 const CHANNEL: &str = if cfg!(debug_assertions) { "chatehr-desktop-dev" } else { "chatehr-desktop" };
 
-/// The settings of this workstation.
+/// Those variables that hold secrets, and leave the environment when a window opens.
+pub const SECRETS: &[&str] = &["CHATEHR_API_KEY", "CHATEHR_CLIENT_SECRET"];
+
+/// The settings of this workstation, with what has left the environment.
 ///
 /// # Errors
 /// The first setting that is missing or cannot be used; the program shows it instead of starting.
-pub fn gather() -> Result<Settings, SettingsError> {
+pub fn gather(secrets: &Secrets) -> Result<Settings, SettingsError> {
     let file = match config_file().map(fs::read) {
         Some(Ok(bytes)) => serde_json::from_slice::<BTreeMap<String, String>>(&bytes).map_err(|error| {
             tracing::error!(line = error.line(), "The settings file cannot be read.");
@@ -20,7 +24,8 @@ pub fn gather() -> Result<Settings, SettingsError> {
         _ => BTreeMap::new(),
     };
     let data_dir = data_home().map(|home| home.join(CHANNEL));
-    Settings::gather(|name| env::var(name).ok(), &file, data_dir, &host_name(), CHANNEL)
+    let variable = |name: &str| secrets.get(name).map(str::to_owned).or_else(|| env::var(name).ok());
+    Settings::gather(variable, &file, data_dir, &host_name(), CHANNEL)
 }
 
 /// What the machine calls itself.

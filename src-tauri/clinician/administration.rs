@@ -44,7 +44,7 @@ pub(crate) fn host_report() -> HostReport {
 
 fn workstation() -> Workstation {
     let places = settings::places();
-    let settings = settings::gather();
+    let settings = settings::gather(&chatehr_start::Secrets::default());
     let server = settings.as_ref().map_err(ToString::to_string).map(|settings| {
         let mut config = Config::new(&settings.api_url);
         config.api_key.clone_from(&settings.api_key);

@@ -9,7 +9,7 @@ mod console;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    alert_test, automation, core_image, log,
+    alert_test, automation, log,
     notifier::DesktopNotifier,
     session_lock, settings, start_anew,
     surroundings::{WindowSlot, surroundings},
@@ -17,6 +17,7 @@ use chatehr_desktop::{
     web_process,
 };
 use chatehr_engine::Desk;
+use chatehr_start::core_image;
 
 /// The window's label, in tauri.conf.json and in its capability.
 const WINDOW: &str = "clinician";
@@ -31,10 +32,10 @@ fn main() -> ExitCode {
     }
     log::start();
     core_image::forbid();
-    start_anew::if_needed();
+    let secrets = start_anew::if_needed();
     let slot = WindowSlot::default();
     let desk = Desk::new(
-        settings::gather(),
+        settings::gather(&secrets),
         surroundings(WINDOW, slot.clone(), Arc::new(DesktopNotifier::default())),
     );
     let (starting, ending, behind, leaving) = (desk.clone(), desk.clone(), desk.clone(), desk.clone());

@@ -7,13 +7,14 @@ mod commands;
 use std::{process::ExitCode, sync::Arc};
 
 use chatehr_desktop::{
-    automation, core_image, log,
+    automation, log,
     notifier::Silent,
     settings, start_anew,
     surroundings::{WindowSlot, surroundings},
     web_process,
 };
 use chatehr_engine::Kiosk;
+use chatehr_start::core_image;
 
 /// The window's label, in its tauri.conf.json and in its capability.
 const WINDOW: &str = "kiosk";
@@ -21,10 +22,10 @@ const WINDOW: &str = "kiosk";
 fn main() -> ExitCode {
     log::start();
     core_image::forbid();
-    start_anew::if_needed();
+    let secrets = start_anew::if_needed();
     // The kiosk's window asks and is never told: there is nothing to tell it of.
     let kiosk = Kiosk::new(
-        settings::gather(),
+        settings::gather(&secrets),
         surroundings(WINDOW, WindowSlot::<tauri::Wry>::default(), Arc::new(Silent)),
     );
     let outcome = tauri::Builder::default()

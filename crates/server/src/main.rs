@@ -10,14 +10,16 @@ use std::{
 
 use chatehr_server::{
     Config, FaultSettings, Faults, Mode, Running, Seed, StartError,
-    settings::{SETTINGS, Settings},
+    settings::{SECRETS, SETTINGS, Settings},
     start,
 };
+use chatehr_start::{Secrets, core_image, secrets};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 const NOTES: &str = "\
-Secrets are read from the environment or the file alone, because arguments can be seen by other users of the machine.
+Secrets are read from the environment or from files alone, because arguments can be seen by other users of the machine.
+Those in the environment leave it at once: the program starts anew without them, under the same process id.
 RUST_LOG says what is logged (info), LOG_FORMAT=json as JSON. Logs go to standard error and hold no patient data.
 
 When it is ready, the first line on standard output is
@@ -124,8 +126,12 @@ enum Checked {
     Gateway,
 }
 
+fn main() -> ExitCode {
+    run(secrets::take(SECRETS))
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run(secrets: io::Result<Secrets>) -> ExitCode {
     let matches = Cli::command().mut_subcommands(|command| command.after_help(settings_help())).get_matches();
     let command = match Cli::from_arg_matches(&matches) {
         Ok(Cli { command }) => command,
@@ -140,7 +146,12 @@ async fn main() -> ExitCode {
     } else {
         log.init();
     }
-    let done = match config(command) {
+    core_image::forbid();
+    let secrets = secrets.unwrap_or_else(|error| {
+        tracing::warn!(%error, "The secrets stay in the environment.");
+        Secrets::default()
+    });
+    let done = match config(command, secrets) {
         Ok((_, true)) => {
             drop(writeln!(io::stdout().lock(), "the settings can be used"));
             return ExitCode::SUCCESS;
@@ -158,7 +169,7 @@ async fn main() -> ExitCode {
 }
 
 /// The configuration, and whether it is only to be checked.
-fn config(command: Command) -> Result<(Box<Config>, bool), Vec<String>> {
+fn config(command: Command, secrets: Secrets) -> Result<(Box<Config>, bool), Vec<String>> {
     let (mode, common, checked) = match &command {
         Command::Mock(mock) => (Mode::Mock, &mock.common, false),
         Command::Standalone(standalone) => (Mode::Standalone, &standalone.common, false),
@@ -174,7 +185,7 @@ fn config(command: Command) -> Result<(Box<Config>, bool), Vec<String>> {
     };
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
-    let settings = Settings::read(variables, common.config.as_deref());
+    let settings = Settings::read(variables.chain(secrets), common.config.as_deref());
     let strangers = settings.strangers().to_vec();
     let config = settings.config(mode, |config, _| {
         if let Some(listen) = common.listen {

@@ -24,6 +24,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "",
     ),
     (
+        "CHATEHR_API_KEY_FILE",
+        "a file with that key and nothing else, instead of CHATEHR_API_KEY: a credential of systemd, such as %d/api-key",
+        "",
+    ),
+    (
         "CHATEHR_MACHINES",
         "more machines with keys of their own, `name=SHA-256 of the key in hex`, separated by commas: kiosks and sign-in screens, which sign people in and do nothing else. `name:gateway=...` speaks for everybody",
         "none",
@@ -31,6 +36,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     (
         "CHATEHR_ROOT_SECRET",
         "required. At least 32 bytes, as they stand. The keys of all conversations and of signatures come from it: what was written under one is not readable under another. To make one: openssl rand -base64 48",
+        "",
+    ),
+    (
+        "CHATEHR_ROOT_SECRET_FILE",
+        "a file with that secret and nothing else, instead of CHATEHR_ROOT_SECRET",
         "",
     ),
     ("CHATEHR_API_URL", "gateway: the ChatEHR behind it, such as https://chatehr.example.org/v1", ""),
@@ -68,6 +78,9 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("CHATEHR_ENABLE_ENCRYPTION", "must be true: messages rest sealed", "true"),
 ];
 
+/// Those that are secrets, and leave the environment when the program starts.
+pub const SECRETS: &[&str] = &["CHATEHR_API_KEY", "CHATEHR_ROOT_SECRET", "CHATEHR_CLIENT_SECRET"];
+
 /// Names that are read elsewhere or by the original, and that may stand in the same environment.
 const PASSED_OVER: &[&str] = &[
     "CHATEHR_CLIENT_ID",
@@ -75,6 +88,7 @@ const PASSED_OVER: &[&str] = &[
     "MOCK_CHATEHR_ENABLED",
     "CHATEHR_LOG",
     "CHATEHR_DATA_DIR",
+    chatehr_start::secrets::MARK,
 ];
 
 /// Settings by name, and what is wrong with them so far.
@@ -150,8 +164,9 @@ impl Settings {
         let port = self.parsed("MOCK_CHATEHR_PORT", "must be a port, 0 to 65535").unwrap_or(4000);
         let default = SocketAddr::from(([127, 0, 0, 1], if mode == Mode::Mock { port } else { 3000 }));
         let listen = self.parsed("CHATEHR_LISTEN", "must be an address and port").unwrap_or(default);
-        let mut config =
-            Config::new(listen, self.text("CHATEHR_API_KEY"), self.text("CHATEHR_ROOT_SECRET").into_bytes());
+        let key = self.secret("CHATEHR_API_KEY", "CHATEHR_API_KEY_FILE");
+        let root = self.secret("CHATEHR_ROOT_SECRET", "CHATEHR_ROOT_SECRET_FILE");
+        let mut config = Config::new(listen, key, root.into_bytes());
         config.mode = mode;
         if mode != Mode::Mock {
             config.seed = crate::Seed::Empty;
@@ -228,6 +243,26 @@ impl Settings {
 
     fn text(&mut self, name: &str) -> String {
         self.take(name).unwrap_or_default()
+    }
+
+    /// One that stands in a setting, or in the file that another names; what editors put at a file's end is no part of it.
+    fn secret(&mut self, name: &str, file_name: &str) -> String {
+        let (given, file) = (self.text(name), self.take(file_name));
+        let Some(file) = file else { return given };
+        if !given.is_empty() {
+            self.problems.push(format!("{name} and {file_name} are both set: which one counts?"));
+            return given;
+        }
+        match fs::read_to_string(&file) {
+            Ok(text) => {
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                text.strip_suffix('\r').unwrap_or(text).to_owned()
+            }
+            Err(error) => {
+                self.problems.push(format!("{file_name}: {file} cannot be read: {error}"));
+                String::new()
+            }
+        }
     }
 
     fn parsed<T: std::str::FromStr>(&mut self, name: &str, must: &str) -> Option<T> {

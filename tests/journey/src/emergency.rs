@@ -1,12 +1,13 @@
 //! Somebody else's record is opened in an emergency, in the real window; and a nurse signs in at it.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 
 use crate::{
     Failure, Outcome, Places, canary,
     misfortunes::check,
+    process::wait_for,
     record::{Record, Step},
     scene::{COLLEAGUE, PATIENT, PHYSICIAN, connection, unwrapped},
     webdriver::{test, test_with},
@@ -22,10 +23,16 @@ type Scene = fn(&mut Workplace<'_>) -> Outcome<()>;
 
 const SCENES: &[(&str, Scene)] = &[
     ("a physician signs in and sets a PIN", pin_set),
+    (
+        "neither the window nor what it has started holds a secret in its environment",
+        the_window_and_all_that_it_has_started_hold_no_secret_in_their_environment,
+    ),
     ("somebody else's record opens with a reason and the PIN", opened),
     ("the administrator can see who and why", on_record),
     ("Close now: it is gone from the window", closed),
     ("a nurse signs in: accepting is explained, a note is left", nurse),
+    ("the administrator signs in later: told until the list was looked at", told),
+    ("a crash leaves no image of the memory, and no secret in a log", crash),
 ];
 
 /// Walks through it in a desktop session of its own and tells each step as it ends. An error means that it could not
@@ -57,6 +64,23 @@ fn pin_set(place: &mut Workplace<'_>) -> Outcome<()> {
             seen.text.contains("The PIN is set")
         })
         .map(drop)
+}
+
+fn the_window_and_all_that_it_has_started_hold_no_secret_in_their_environment(
+    place: &mut Workplace<'_>,
+) -> Outcome<()> {
+    let processes = place.window()?.processes();
+    let ours = |(_, seen): &&(u32, String)| seen.contains("CHATEHR_API_URL=");
+    check(processes.iter().filter(ours).count() > 1, || {
+        "the window and its web view are not among the processes".to_owned()
+    })?;
+    match processes.iter().find(|(_, seen)| seen.contains(place.key())) {
+        None => Ok(()),
+        Some((id, seen)) => {
+            let names: Vec<_> = seen.split(['\0', '\n']).filter_map(|one| one.split('=').next()).collect();
+            Err(Failure::new(format!("process {id} shows the key: {names:?}")))
+        }
+    }
 }
 
 fn opened(place: &mut Workplace<'_>) -> Outcome<()> {
@@ -130,4 +154,33 @@ fn nurse(place: &mut Workplace<'_>) -> Outcome<()> {
     window
         .see_where(".context", "shows the note", |seen| seen.text.contains("Called back: no better"))
         .map(drop)
+}
+
+fn told(place: &mut Workplace<'_>) -> Outcome<()> {
+    let window = place.window()?;
+    window.press(&test("nav-settings"))?;
+    window.press(&test("sign-out"))?;
+    window.press(&test_with("sign-in-account", "code", ADMINISTRATOR))?;
+    connection(window, "online")?;
+    window.press(&test("enrol-later"))?;
+    window.see(&test("glass-news"))?;
+    window.press(&test("glass-news-show"))?;
+    window.see_where(&test("glass-card"), "says why", |seen| seen.text.contains(REASON))?;
+    window.gone(&test("glass-news"))
+}
+
+fn crash(place: &mut Workplace<'_>) -> Outcome<()> {
+    let window = place.window()?;
+    let processes = window.processes();
+    let program = processes
+        .iter()
+        .find(|(_, seen)| seen.split('\0').next().is_some_and(|name| name.ends_with("chatehr-desktop")))
+        .ok_or_else(|| Failure::new("the program is not among the processes"))?;
+    let core = program.1.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+    check(core.split_whitespace().nth(4) == Some("0"), || format!("its limit is: {core}"))?;
+    Command::new("kill").arg("-ABRT").arg(program.0.to_string()).status().ok();
+    wait_for("the program ends", || Ok(window.has_ended().then_some(())))?;
+    let key = place.key().to_owned();
+    let found = canary::find(&place.logs(), &[key])?;
+    check(found.is_empty(), || format!("the key is in {found:?}"))
 }

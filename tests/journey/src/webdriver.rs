@@ -215,6 +215,16 @@ impl Window {
         !descendants(self.driver.id()).into_iter().any(is_alive)
     }
 
+    /// Every process of the program, with what all who may look see of it: its arguments, environment and limits.
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
+        let seen = |id: u32| {
+            let read = |name| std::fs::read(format!("/proc/{id}/{name}")).unwrap_or_default();
+            let bytes = ["cmdline", "environ", "limits"].map(read).join(&b'\n');
+            (id, String::from_utf8_lossy(&bytes).into_owned())
+        };
+        descendants(self.driver.id()).into_iter().map(seen).collect()
+    }
+
     /// Ends the program as a power cut would: it is told nothing and tidies nothing up.
     pub(crate) fn kill(self) {
         for id in descendants(self.driver.id()) {

@@ -49,7 +49,7 @@ impl<'a> Workplace<'a> {
         })
     }
 
-    fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.places.pictures.join("log")
     }
 

@@ -258,6 +258,78 @@ async fn metrics_and_readiness_are_told_at_an_address_of_their_own() {
     }
 }
 
+/// What everybody who may read it sees of a process and of all that it has started.
+#[cfg(target_os = "linux")]
+fn seen_of(process: u32) -> String {
+    let read = |name: &str| std::fs::read(format!("/proc/{process}/{name}")).unwrap_or_default();
+    let mut seen = [read("cmdline"), read("environ")].concat();
+    for task in std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|id| id.parse().ok()) {
+            seen.extend(seen_of(child).into_bytes());
+        }
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_leave_the_environment_and_a_crash_leaves_neither_them_nor_an_image_of_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, legacy) = ("canary-root-".repeat(4), "canary-of-a-client-secret");
+    let mut command = program(&["mock", "--listen", "127.0.0.1:0"]);
+    command.envs([("CHATEHR_API_KEY", API_KEY), ("CHATEHR_ROOT_SECRET", &root), ("RUST_LOG", "debug")]);
+    let (mut child, url) = started(command.env("CHATEHR_CLIENT_SECRET", legacy).current_dir(folder.path()));
+    let seen = seen_of(child.id());
+    assert!(seen.contains("RUST_LOG=debug") && seen.contains("127.0.0.1:0"), "{seen}");
+    for secret in [API_KEY, &root, legacy] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |key: &str| {
+        let answer = client.get(format!("{url}/specialties")).bearer_auth(key).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!((ask(API_KEY).await, ask(legacy).await), (200, 401), "and it goes by them");
+
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    assert!(Command::new("kill").args(["-ABRT", &child.id().to_string()]).status().unwrap().success());
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "it crashed");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    for secret in [API_KEY, &root, legacy] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_may_stand_in_files_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, root) = (folder.path().join("api-key"), folder.path().join("root-secret"));
+    std::fs::write(&key, format!("{API_KEY}\n")).unwrap();
+    std::fs::write(&root, "s".repeat(32)).unwrap();
+    let with_files = |arguments: &[&str]| {
+        let mut command = program(arguments);
+        command.env("CHATEHR_API_KEY_FILE", &key).env("CHATEHR_ROOT_SECRET_FILE", &root);
+        command
+    };
+    let (child, url) = started(&mut with_files(&["mock", "--listen", "127.0.0.1:0"]));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let reply = client.get(format!("{url}/specialties")).bearer_auth(API_KEY).send().await.unwrap();
+    assert_eq!(reply.status().as_u16(), 200);
+    assert_eq!(stopped(child).0, Some(0));
+    let both = with_files(&["check-config", "mock"]).env("CHATEHR_API_KEY", API_KEY).output().unwrap();
+    assert!(said(&both).contains("CHATEHR_API_KEY and CHATEHR_API_KEY_FILE are both set"), "{}", said(&both));
+    std::fs::remove_file(&root).unwrap();
+    let output = with_files(&["check-config", "mock"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("root-secret cannot be read"), "{}", said(&output));
+}
+
 fn certificate(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf, reqwest::Certificate) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
     let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
