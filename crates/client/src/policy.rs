@@ -6,9 +6,12 @@
 use std::{fmt, str::FromStr};
 
 use base64::Engine as _;
-use chatehr_contract::{KeptAnchor, KeptCount, NewAnchor, POLICY_DOMAIN, Policy, SignedPolicy};
+use chatehr_contract::{
+    KeptAnchor, KeptCount, NewAnchor, POLICY_DOMAIN, POLICY_ISSUED_AT, Policy, SignedPolicy, Timestamp,
+};
 use ed25519_dalek::{Signature, VerifyingKey};
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -72,10 +75,20 @@ impl fmt::Debug for ServerKey {
 pub struct VerifiedPolicy {
     /// What the clinic wants.
     pub policy: Policy,
+    /// When the server began to give it out, by its clock and its signature; absent where it does not say so.
+    pub issued_at: Option<Timestamp>,
     /// Whose word it is: to be kept and given the next time.
     pub key: ServerKey,
     /// As it came, so that a workstation can keep it and check it again when it is offline.
     pub signed: SignedPolicy,
+}
+
+impl VerifiedPolicy {
+    /// Whether it may take the place of the one that is kept: it was not given out before it. One without a date takes
+    /// the place of another without one alone; whoever could leave the date out could bring any old text back.
+    pub fn may_replace(&self, kept: &Self) -> bool {
+        self.issued_at >= kept.issued_at
+    }
 }
 
 /// Why there is no policy to keep to. The one that was kept before stays.
@@ -120,10 +133,12 @@ pub fn verify_policy(signed: SignedPolicy, pinned: Option<ServerKey>) -> Result<
     }
     // The signed text alone: what stands beside it is nobody's word.
     // As an object first, because a list would read as a policy of which everything is by default.
-    let policy: Policy = serde_json::from_str::<Map<String, Value>>(&signed.signed)
-        .and_then(|fields| serde_json::from_value(Value::Object(fields)))
-        .map_err(|_| PolicyError::Unreadable)?;
-    Ok(VerifiedPolicy { signed: SignedPolicy { policy: policy.clone(), ..signed }, policy, key })
+    let read = serde_json::from_str::<Map<String, Value>>(&signed.signed).and_then(|fields| {
+        let issued_at = fields.get(POLICY_ISSUED_AT).map(Timestamp::deserialize).transpose()?;
+        Ok((serde_json::from_value::<Policy>(Value::Object(fields))?, issued_at))
+    });
+    let (policy, issued_at) = read.map_err(|_| PolicyError::Unreadable)?;
+    Ok(VerifiedPolicy { signed: SignedPolicy { policy: policy.clone(), ..signed }, policy, issued_at, key })
 }
 
 /// Why the server does not keep the head of a log. It keeps the one that it had.
@@ -240,6 +255,23 @@ mod tests {
         let field = |name| Err(ClientError::Malformed(BadAnswer::Field(name)).into());
         assert_eq!(broken(|answer| answer.signature.clear()), field("signature"));
         assert_eq!(broken(|answer| answer.public_key.push('!')), field("publicKey"));
+    }
+
+    #[test]
+    fn a_policy_that_was_given_out_before_takes_no_others_place() {
+        let at = |date: &str| verify_policy(signed(7, &format!("{{{date}}}")), None).unwrap();
+        let (undated, earlier, later) = (
+            at(""),
+            at(r#""issuedAt": "2026-11-25T08:00:00.000Z""#),
+            at(r#""issuedAt": "2026-11-26T08:00:00.000Z""#),
+        );
+        assert!(
+            later.may_replace(&earlier) && earlier.may_replace(&undated) && undated.may_replace(&undated)
+        );
+        assert!(later.may_replace(&later), "the same server, asked again");
+        assert!(!earlier.may_replace(&later) && !undated.may_replace(&earlier));
+        let text = r#"{"issuedAt": "yesterday"}"#;
+        assert_eq!(verify_policy(signed(7, text), None), Err(PolicyError::Unreadable));
     }
 
     #[test]

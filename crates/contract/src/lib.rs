@@ -51,7 +51,7 @@ pub use kiosk::{
 };
 pub use lock::{RemovePin, SetPin, UnlockWithPin};
 pub use person::{Account, Patient, PersonName, Physician, Session, Sex};
-pub use policy::{POLICY_DOMAIN, Policy, SignedPolicy};
+pub use policy::{POLICY_DOMAIN, POLICY_ISSUED_AT, Policy, SignedPolicy};
 pub use record::{
     Appointment, Consultation, Escalation, EscalationState, HistoryEntry, Message, SPECIALTIES, Specialty,
 };

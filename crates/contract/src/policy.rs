@@ -7,8 +7,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Timestamp;
+
 /// What comes before the text that is signed, so that no signature over anything else can stand for it.
 pub const POLICY_DOMAIN: &str = "chatehr policy 1\n";
+
+/// Beside the rules in that text: when the server began to give them out. A workstation that has kept a later text refuses
+/// an earlier one, because somebody may have kept that as well.
+pub const POLICY_ISSUED_AT: &str = "issuedAt";
 
 /// What the clinic wants of its workstations. A workstation may be stricter, never weaker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +63,18 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The text that is signed.
+    ///
+    /// # Errors
+    /// Rules for alerts that are no JSON.
+    pub fn to_sign(&self, issued_at: Timestamp) -> Result<String, serde_json::Error> {
+        let mut fields = serde_json::to_value(self)?;
+        if let Value::Object(fields) = &mut fields {
+            fields.insert(POLICY_ISSUED_AT.to_owned(), serde_json::to_value(issued_at)?);
+        }
+        serde_json::to_string(&fields)
+    }
+
     /// Reads what an administrator wrote; what is absent is as by default.
     ///
     /// # Errors
@@ -95,7 +113,7 @@ pub struct SignedPolicy {
     /// For a reader who checks nothing. What counts is the text.
     #[serde(default)]
     pub policy: Policy,
-    /// The policy as text, which is what is signed.
+    /// The policy as text, with [`POLICY_ISSUED_AT`]; this is what is signed.
     pub signed: String,
     /// Ed25519 (RFC 8032) over [`POLICY_DOMAIN`] and the text; base64url.
     pub signature: String,

@@ -1,7 +1,7 @@
 //! The clinic's rules for workstations, signed: a workstation keeps them, and knows them again when it is offline.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chatehr_contract::{POLICY_DOMAIN, Policy, SignedPolicy as Wire};
+use chatehr_contract::{POLICY_DOMAIN, Policy, SignedPolicy as Wire, Timestamp};
 use ed25519_dalek::{Signer, SigningKey};
 use serde::Serialize;
 
@@ -15,8 +15,12 @@ pub(crate) struct SignedPolicy {
 }
 
 impl SignedPolicy {
-    pub(crate) fn new(policy: Policy, key: SigningKey) -> Result<Self, serde_json::Error> {
-        let signed = serde_json::to_string(&policy)?;
+    pub(crate) fn new(
+        policy: Policy,
+        key: SigningKey,
+        issued_at: Timestamp,
+    ) -> Result<Self, serde_json::Error> {
+        let signed = policy.to_sign(issued_at)?;
         let signature = key.sign(format!("{POLICY_DOMAIN}{signed}").as_bytes());
         let wire = Wire {
             policy,
@@ -53,12 +57,13 @@ mod tests {
     fn what_is_handed_out_is_signed_with_the_servers_key() {
         let key = SigningKey::from_bytes(&[7; 32]);
         let Wire { policy, signed, signature, .. } =
-            SignedPolicy::new(Policy::default(), key.clone()).unwrap().wire;
+            SignedPolicy::new(Policy::default(), key.clone(), Timestamp::from_millis(1)).unwrap().wire;
         let bytes: [u8; 64] = BASE64_URL_SAFE_NO_PAD.decode(&signature).unwrap().try_into().unwrap();
         let signature = Signature::from_bytes(&bytes);
         let text = format!("{POLICY_DOMAIN}{signed}");
         assert!(key.verifying_key().verify_strict(text.as_bytes(), &signature).is_ok());
         assert!(key.verifying_key().verify_strict(signed.as_bytes(), &signature).is_err());
         assert_eq!(serde_json::from_str::<Policy>(&signed).unwrap(), policy);
+        assert!(signed.contains(r#""issuedAt":"1970-01-01T00:00:00.001Z""#), "{signed}");
     }
 }

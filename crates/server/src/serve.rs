@@ -333,7 +333,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (listener, address) = bind(config.listen).await?;
     let metrics = Metrics::new();
     let sources = config.faults.skewed(&config.sources);
-    let policy = SignedPolicy::new(config.policy.clone(), seals()?.signing_key())
+    let policy = SignedPolicy::new(config.policy.clone(), seals()?.signing_key(), sources.now())
         .map_err(|error| StartError::Seed(Box::new(error)))?;
 
     let store = open(&config, &sources).await?;

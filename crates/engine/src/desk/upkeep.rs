@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chatehr_audit::{Expectations, NewEntry, Outcome, PruneError, SignedAnchor};
-use chatehr_client::{AnchorError, PolicyError, ServerKey, verify_policy};
+use chatehr_client::{AnchorError, PolicyError, ServerKey, VerifiedPolicy, verify_policy};
 use chatehr_contract::{ErrorCode, ErrorReport, NewAnchor, Policy, SignedPolicy, Timestamp};
 use chatehr_vault::{Device, PruneAuditError, VaultError, VerifyAuditError};
 use tokio::time;
@@ -68,13 +68,10 @@ impl Inner {
         }
     }
 
-    /// Fetches the clinic's policy, or goes by the one that was kept. Whether the server was heard.
+    /// Fetches the clinic's policy. The one that was kept holds since the files were opened. Whether the server was heard.
     async fn keep_policy(&self, open: &Arc<Open>) -> bool {
         let Ok(device) = open.vault(chatehr_vault::Vault::device).await else { return false };
-        let pinned = device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok());
-        if let Some(policy) = kept_policy(&device) {
-            open.set_policy(policy);
-        }
+        let (pinned, before) = (pinned_key(&device), kept_word(&device));
         if !self.is_online() {
             return false;
         }
@@ -82,6 +79,16 @@ impl Inner {
             return true;
         }
         match open.server.policy(pinned).await {
+            Ok(verified) if before.as_ref().is_some_and(|before| !verified.may_replace(before)) => {
+                // Another server of the same clinic may have started earlier with the same rules.
+                if before.is_some_and(|before| before.policy != verified.policy) {
+                    tracing::warn!("The server gave out an older policy; the later one stays.");
+                    let entry = open.entry("policy.read", self.now());
+                    let reason = Some("POLICY_OLDER".to_owned());
+                    self.note(open, NewEntry { outcome: Outcome::Refused, reason, ..entry }).await;
+                }
+                true
+            }
             Ok(verified) => {
                 let Ok(text) = serde_json::to_string(&verified.signed) else { return true };
                 let key = verified.key.to_bytes();
@@ -212,9 +219,16 @@ impl Inner {
 
 /// The policy as it was last signed, if it still reads and its signature still holds.
 pub fn kept_policy(device: &Device) -> Option<Policy> {
-    let pinned = device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok());
+    kept_word(device).map(|verified| verified.policy)
+}
+
+fn kept_word(device: &Device) -> Option<VerifiedPolicy> {
     let signed: SignedPolicy = serde_json::from_str(device.policy.as_deref()?).ok()?;
-    verify_policy(signed, Some(pinned?)).ok().map(|verified| verified.policy)
+    verify_policy(signed, Some(pinned_key(device)?)).ok()
+}
+
+fn pinned_key(device: &Device) -> Option<ServerKey> {
+    device.server_key.and_then(|key| ServerKey::from_bytes(&key).ok())
 }
 
 /// What was closed before this goes from the workstation: a day at least stays.

@@ -26,7 +26,9 @@ use chatehr_engine::{
     Alert, Browser, Clock, Desk, Kiosk, NoBrowser, Notifier, NotifyError, OnResponse, OnService, Random,
     Response, Settings, Showing, Shown, Surroundings,
 };
-use chatehr_server::{ClassRates, Config, Rate, RateSettings, Running, start as start_server};
+use chatehr_server::{
+    ClassRates, Config, FaultSettings, Faults, Rate, RateSettings, Running, start as start_server,
+};
 use chatehr_vault::{Vault, VaultKey, keyring};
 use tempfile::TempDir;
 
@@ -420,6 +422,9 @@ pub struct Clinic {
     rates: RateSettings,
     /// What it wants of its workstations from the next start on.
     pub policy: Policy,
+    /// Seconds by which its clock is ahead.
+    skew: i64,
+    secret: [u8; 32],
 }
 
 impl Clinic {
@@ -439,14 +444,17 @@ impl Clinic {
 
     async fn with(rates: RateSettings, policy: Policy) -> Self {
         let store = TempDir::new().unwrap();
-        let running = start("127.0.0.1:0".parse().unwrap(), store.path(), rates, policy.clone()).await;
-        Self { address: running.address, running: Some(running), store, rates, policy }
+        let address = "127.0.0.1:0".parse().unwrap();
+        let mut clinic = Self { running: None, address, store, rates, policy, skew: 0, secret: [7; 32] };
+        clinic.start_again().await;
+        clinic.address = clinic.running.as_ref().unwrap().address;
+        clinic
     }
 
     /// One whose server is a program of its own, with this store.
     pub fn elsewhere(address: SocketAddr, store: TempDir) -> Self {
         let (rates, policy) = (RateSettings::default(), Policy::default());
-        Self { running: None, address, store, rates, policy }
+        Self { running: None, address, store, rates, policy, skew: 0, secret: [7; 32] }
     }
 
     /// So many finished consultations of other physicians beside what there is.
@@ -490,7 +498,27 @@ impl Clinic {
     }
 
     pub async fn start_again(&mut self) {
-        self.running = Some(start(self.address, self.store.path(), self.rates, self.policy.clone()).await);
+        let config = Config {
+            database: Some(self.store.path().join("clinic.db")),
+            rates: self.rates,
+            policy: self.policy.clone(),
+            faults: Faults::new(FaultSettings { clock_skew: self.skew, ..FaultSettings::default() }),
+            ..Config::new(self.address, API_KEY, self.secret)
+        };
+        self.running = Some(start_server(config).await.unwrap());
+    }
+
+    /// Starts again with other rules, by a clock that is so many seconds ahead.
+    pub async fn start_again_with(&mut self, policy: Policy, skew: i64) {
+        (self.policy, self.skew) = (policy, skew);
+        self.start_again().await;
+    }
+
+    /// Another server answers at the same address, with keys and a store of its own.
+    pub async fn replaced(&mut self) {
+        self.stop().await;
+        (self.secret, self.store) = ([8; 32], TempDir::new().unwrap());
+        self.start_again().await;
     }
 
     pub fn url(&self) -> String {
@@ -623,11 +651,7 @@ fn patient() -> RateSettings {
 
 /// A server that may be asked without end, until this program is killed.
 pub async fn serve(listen: SocketAddr, store: &Path) -> Running {
-    start(listen, store, patient(), Policy::default()).await
-}
-
-async fn start(listen: SocketAddr, store: &Path, rates: RateSettings, policy: Policy) -> Running {
     let database = Some(store.join("clinic.db"));
-    let config = Config { database, rates, policy, ..Config::new(listen, API_KEY, [7; 32]) };
+    let config = Config { database, rates: patient(), ..Config::new(listen, API_KEY, [7; 32]) };
     start_server(config).await.unwrap()
 }

@@ -27,7 +27,9 @@ async fn the_policy_is_the_clinics_and_signed() {
     let mut answer = marta.get("/policy").await.json;
     assert_eq!(marta.api().get("/policy").await.json["data"], answer);
     assert!(verifies(&answer));
-    let signed: Value = serde_json::from_str(answer["signed"].as_str().unwrap()).unwrap();
+    let mut signed: Value = serde_json::from_str(answer["signed"].as_str().unwrap()).unwrap();
+    let issued_at = signed.as_object_mut().unwrap().remove("issuedAt").unwrap();
+    assert_eq!(issued_at, "2026-11-23T09:42:00.000Z", "since when it is given out");
     assert_eq!(signed, answer["policy"], "what is shown is what is signed");
     assert_eq!((&signed["lockAfterSeconds"], &signed["keepAuditDays"]), (&json!(60), &json!(2555)));
     assert_eq!(
