@@ -74,6 +74,9 @@ error_codes! {
     SignedOut = "SIGNED_OUT", "Your session has ended.", "Sign in again. Messages, notes and reasons that you typed are kept.";
     /// The records are closed.
     Locked = "LOCKED", "This screen is locked.", "Enter your PIN or sign in again. Messages, notes and reasons that you typed are kept.";
+    /// The sign-in service takes back what the session lives on: ended elsewhere, too old, or used a second time
+    /// (RFC 9700, section 4.14.2). It does not say which.
+    SignInTakenBack = "SIGN_IN_TAKEN_BACK", "Your clinic's sign-in service has ended this session.", "Sign in again; messages, notes and reasons that you typed are kept. If you did not sign out elsewhere, tell your administrator: somebody may have used a copy of your sign-in.";
     /// The session has lasted as long as the clinic lets it.
     SessionOver = "SESSION_OVER", "You were signed in for as long as your clinic allows.", "Sign in again. Messages, notes and reasons that you typed are kept.";
     /// Not the PIN.

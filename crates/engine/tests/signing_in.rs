@@ -19,6 +19,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use chatehr_audit::{Criteria, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::Settings;
 use chatehr_network::Link;
@@ -69,6 +70,13 @@ fn who(state: &ProgramState) -> Option<&str> {
         Stage::Ready { person } => Some(person.id.as_str()),
         _ => None,
     }
+}
+
+/// What the one person's log has of sessions, in order.
+async fn session_entries(bench: Bench, settings: &Settings) -> Vec<(String, Outcome, Option<String>)> {
+    let entries = files(bench, settings).await.search_audit(&Criteria::default(), None, 1000).unwrap();
+    let of_sessions = entries.into_iter().rev().filter(|entry| entry.said.action.starts_with("session."));
+    of_sessions.map(|entry| (entry.said.action, entry.said.outcome, entry.said.reason)).collect()
 }
 
 fn is_locked(state: &ProgramState) -> bool {
@@ -258,6 +266,34 @@ async fn the_locked_screen_opens_for_the_same_person_and_for_somebody_else_with_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_at_the_locked_screen_is_on_record() {
+    let Some(world) = World::open(3600).await else { return };
+    let data = TempDir::new().unwrap();
+    let settings = world.settings(data.path());
+    let mut place = Place::signed_in(settings.clone(), "okafor").await;
+    place.bench.desk.lock_now().await.unwrap();
+    place.bench.until("locked", is_locked).await;
+    place.agent = agent::Agent::new();
+    place.sign_in("marta").await;
+    assert_eq!(place.refusal().await, ErrorCode::WrongRole);
+    // By now nothing waits in the ledger, which has closed: what comes later is told when it opens again.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    place.agent = agent::Agent::new();
+    place.sign_in("nobody").await;
+    assert_eq!(place.refusal().await, ErrorCode::SignInDeclined);
+    place.agent = agent::Agent::new();
+    place.sign_in("okafor").await;
+    place.bench.until("open", |state| who(state) == Some("physician-12")).await;
+    let entries = session_entries(place.bench, &settings).await;
+    let refused: Vec<_> = entries
+        .iter()
+        .filter(|(action, outcome, _)| action == "session.sign-in" && *outcome == Outcome::Refused)
+        .map(|(_, _, reason)| reason.as_deref().unwrap())
+        .collect();
+    assert_eq!(refused, ["WRONG_ROLE", "SIGN_IN_DECLINED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_on_another_device_signs_in() {
     let Some(world) = World::open(3600).await else { return };
     let data = TempDir::new().unwrap();
@@ -415,8 +451,17 @@ async fn a_stolen_refresh_token_that_is_used_ends_the_session_with_a_sentence() 
         .until("signed out", |state| matches!(&state.stage, Stage::SignIn { error: Some(_), .. }))
         .await;
     let Stage::SignIn { error: Some(error), .. } = state.stage else { panic!() };
-    assert_eq!(error.sentence(), "Your session has ended.");
+    assert_eq!(error.code, ErrorCode::SignInTakenBack);
+    assert!(error.code.next_step().contains("administrator"));
     until_forgotten(&settings).await;
+    let entries = session_entries(place.bench, &settings).await;
+    assert_eq!(
+        entries[entries.len() - 2..],
+        [
+            ("session.refresh".to_owned(), Outcome::Refused, Some("INVALID_GRANT".to_owned())),
+            ("session.end".to_owned(), Outcome::Success, Some("SIGN_IN_TAKEN_BACK".to_owned())),
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -656,7 +701,7 @@ async fn a_demonstration_that_starts_again_has_forgotten_its_sessions_and_says_s
         .until("signed out", |state| matches!(&state.stage, Stage::SignIn { error: Some(_), .. }))
         .await;
     let Stage::SignIn { error: Some(error), .. } = state.stage else { panic!() };
-    assert_eq!(error.code, ErrorCode::SignedOut);
+    assert_eq!(error.code, ErrorCode::SignInTakenBack);
 }
 
 #[tokio::test(flavor = "multi_thread")]

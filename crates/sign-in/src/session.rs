@@ -128,6 +128,11 @@ impl Session {
         self.0.auth_time
     }
 
+    /// Whether the provider has ended it: it no longer takes what the session lives on.
+    pub fn is_over(&self) -> bool {
+        self.0.state().over
+    }
+
     /// Whether the next start can go on with this session.
     pub fn is_kept(&self) -> bool {
         self.0.keep.is_some() && self.0.state().refresh.as_ref().is_some_and(|refresh| refresh.kept)

@@ -289,14 +289,7 @@ impl Inner {
                 self.note(&open, open.entry("session.expire", now)).await;
                 self.take_last_words(open);
             }
-            None => {
-                let told = self.keep_lock(&session, move |kept| {
-                    kept.tell_later(now, "session.expire", false, "locked");
-                });
-                if let Err(error) = told.await {
-                    tracing::warn!(code = error.code.as_str(), "The end of a session is not on record.");
-                }
-            }
+            None => self.note_at_next_opening(&session, now, "session.expire", false, "locked").await,
         }
         self.leave_provider(false);
         end_at_server(&session, server, None);
@@ -359,6 +352,21 @@ impl Inner {
         {
             let author = Author::new(&locked.session, &workstation.settings.workstation);
             locked.untold.push(complete(author.entry(action, now)));
+        }
+    }
+
+    /// Keeps an entry for this person's log, which is closed, over the end of the program.
+    pub(super) async fn note_at_next_opening(
+        &self,
+        session: &Session,
+        at: Timestamp,
+        action: &'static str,
+        refused: bool,
+        reason: &'static str,
+    ) {
+        let told = self.keep_lock(session, move |kept| kept.tell_later(at, action, refused, reason));
+        if let Err(error) = told.await {
+            tracing::warn!(code = error.code.as_str(), action, "This is not on record.");
         }
     }
 

@@ -9,6 +9,7 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use chatehr_audit::{NewEntry, Outcome};
 use chatehr_client::ClientError;
 use chatehr_contract::{
     BeginSignIn, ClinicSignIn, ErrorCode, ErrorReport, PersonName, Session, SignInWait, SignInWay, Stage,
@@ -104,8 +105,11 @@ impl Desk {
         let attempt = self.inner.begin_attempt();
         tokio::spawn(async move {
             let (inner, number) = (attempt.inner.clone(), attempt.number);
-            let ended = inner.sign_in_at_clinic(provider, attempt, request.way, anew).await;
-            inner.end_attempt(number, ended.err());
+            let ended = inner.sign_in_at_clinic(provider, attempt, request.way, anew).await.err();
+            if let Some(Ended::Failed(report)) = &ended {
+                inner.note_refused_sign_in(report).await;
+            }
+            inner.end_attempt(number, ended);
         });
         Ok(())
     }
@@ -253,6 +257,32 @@ impl Inner {
             (signing_in.waiting, signing_in.error, signing_in.go_on) = (None, None, None);
         }
         self.tell_state();
+    }
+
+    /// Writes down that somebody was refused at this workstation: in the log of whoever is behind the locked screen, or,
+    /// where nobody's is at hand, in the program's own.
+    pub(super) async fn note_refused_sign_in(&self, report: &ErrorReport) {
+        let refused = matches!(
+            report.code,
+            ErrorCode::WrongRole
+                | ErrorCode::OtherPerson
+                | ErrorCode::AccountNotLinked
+                | ErrorCode::SignInDeclined
+                | ErrorCode::SignInNotTrusted
+                | ErrorCode::NotShownAgain
+        );
+        if !refused {
+            return;
+        }
+        let (action, code, now) = ("session.sign-in", report.code.as_str(), self.now());
+        tracing::warn!(code, "A sign-in was refused.");
+        let parting = self.presence().parting.clone();
+        if let Some(open) = parting {
+            let reason = Some(code.to_owned());
+            self.note(&open, NewEntry { outcome: Outcome::Refused, reason, ..open.entry(action, now) }).await;
+        } else if let Some(session) = self.locked_session() {
+            self.note_at_next_opening(&session, now, action, true, code).await;
+        }
     }
 
     async fn sign_in_at_clinic(
