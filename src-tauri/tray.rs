@@ -286,6 +286,7 @@ mod tests {
             clock: chatehr_contract::ClockStanding::default(),
             loading: None,
             glass: None,
+            glass_news: false,
             may_export: false,
             clinic_sign_in: chatehr_contract::ClinicSignIn::default(),
             acts_for: None,

@@ -58,6 +58,9 @@ pub struct ProgramState {
     /// The record that is open in an emergency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glass: Option<OpenGlass>,
+    /// Somebody else has opened a record in an emergency, and this administrator has not looked at the list since.
+    #[serde(default)]
+    pub glass_news: bool,
     /// Whether the clinic's policy lets this person export.
     #[serde(default)]
     pub may_export: bool,
@@ -848,7 +851,7 @@ pub struct ChangeNotice {
     pub sound: bool,
     /// Nobody has answered for too long: the window comes to the front.
     pub front: bool,
-    /// Somebody has opened a record in an emergency; told to administrators.
+    /// Somebody has opened a record in an emergency: the list of them is to be read again. Told to administrators.
     pub glass_broken: bool,
 }
 

@@ -76,6 +76,25 @@ impl Scene {
         read.map(|conversation| conversation.messages)
     }
 
+    /// Okafor opens Lindqvist's.
+    async fn okafor_opens(&self, key: &str) {
+        let (okafor, _) = self.clinic.as_person(OKAFOR).await;
+        let new = NewBreakGlass { reason: REASON.to_owned(), minutes: None };
+        okafor.break_glass(&self.id, &new, key).await.unwrap();
+    }
+
+    async fn until_told(&self, told: bool) {
+        self.bench.until("told of it, or no more", |state| state.glass_news == told).await;
+    }
+
+    /// The program ends and starts again.
+    async fn start_again(&mut self) {
+        self.bench.desk.close().await;
+        self.bench = Bench::eager(self.settings.clone(), &self.hands);
+        self.bench.desk.start().await;
+        self.bench.until_ready().await;
+    }
+
     async fn until_closed(&self) {
         self.bench.until("the glass is closed", |state| state.glass.is_none()).await;
     }
@@ -276,4 +295,84 @@ async fn what_was_refused_meanwhile_brings_nothing_of_the_record_into_the_files(
     assert!(scene.words().await.is_ok_and(|words| words.len() == 1), "it is still open");
     scene.bench.desk.close_glass().await.unwrap();
     scene.left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_is_told_of_an_opening_that_comes_among_other_news() {
+    let Some(scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    let (okafor, _) = scene.clinic.as_person(OKAFOR).await;
+    assert!(!scene.bench.desk.state().await.glass_news);
+    scene.clinic.set_faults(r#"{"latency": 500}"#).await;
+    let wait = |millis| tokio::time::sleep(std::time::Duration::from_millis(millis));
+    // What the first brings is still being asked for when the others come: they are one question.
+    let new = NewBreakGlass { reason: REASON.to_owned(), minutes: None };
+    let note = |text: &str| NewNote { text: text.to_owned() };
+    let (lindqvist, _) = scene.clinic.as_person(LINDQVIST).await;
+    let (first, second) = (note("one"), note("two"));
+    let (one, two, opened) = tokio::join!(
+        lindqvist.add_note(&scene.id, &first, "first"),
+        async {
+            wait(150).await;
+            lindqvist.add_note(&scene.id, &second, "second").await
+        },
+        async {
+            wait(300).await;
+            okafor.break_glass(&scene.id, &new, "glass").await
+        }
+    );
+    one.unwrap();
+    two.unwrap();
+    opened.unwrap();
+    scene.clinic.set_faults(r#"{"latency": 0}"#).await;
+    scene.until_told(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_is_told_behind_the_lock_until_they_have_looked() {
+    let Some(mut scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    scene.with_pin().await;
+    scene.bench.desk.lock_now().await.unwrap();
+    scene.okafor_opens("locked").await;
+    scene.bench.desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(PIN) }).await.unwrap();
+    scene.until_told(true).await;
+    scene.start_again().await;
+    assert!(scene.bench.desk.state().await.glass_news, "nobody has looked");
+    scene.bench.until_online().await;
+    scene.bench.desk.broken_glass().await.unwrap();
+    assert!(!scene.bench.desk.state().await.glass_news);
+    scene.start_again().await;
+    scene.bench.until_online().await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(!scene.bench.desk.state().await.glass_news, "it was seen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_is_told_after_a_start_and_without_a_server_of_what_they_have_not_seen() {
+    let Some(mut scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    scene.bench.desk.close().await;
+    scene.okafor_opens("away").await;
+    scene.start_again().await;
+    scene.until_told(true).await;
+    scene.clinic.stop().await;
+    scene.start_again().await;
+    assert!(scene.bench.desk.state().await.glass_news, "by what the ledger holds");
+    scene.bench.until_offline().await;
+    assert!(scene.bench.desk.broken_glass().await.is_err());
+    assert!(scene.bench.desk.state().await.glass_news, "the list was not seen");
+    scene.clinic.start_again().await;
+    scene.bench.until_online().await;
+    scene.bench.desk.broken_glass().await.unwrap();
+    scene.until_told(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_is_told_and_nobody_of_what_they_did_themselves() {
+    let Some(scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    scene.opened().await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(!scene.bench.desk.state().await.glass_news);
+    let Some(scene) = Scene::open(Policy::default(), MENSAH).await else { return };
+    scene.okafor_opens("once").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(!scene.bench.desk.state().await.glass_news);
 }

@@ -514,6 +514,7 @@ impl World {
             clock: fixtures_standing::clock(&self.scene),
             loading: fixtures_standing::loading(&self.scene),
             glass: self.glass.open(),
+            glass_news: self.glass.news(),
             may_export: self.glass.may_export(),
             clinic_sign_in: self.clinic.state(),
             acts_for: (self.scene == "nurse").then(|| me().name),

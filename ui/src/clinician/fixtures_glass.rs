@@ -1,4 +1,5 @@
-//! The rehearsal's scenes of who may do what: `glass` (a record is open in an emergency), `nurse`, `admin`, `noexport`.
+//! The rehearsal's scenes of who may do what: `glass` (a record is open in an emergency), `nurse`, `admin`, `admin-news`
+//! (an administrator who has not looked at the list yet), `noexport`.
 
 use chatehr_contract::{
     Action, BreakGlass, BrokenGlass, ConsultationId, ConsultationStatus, ConsultationView, ErrorCode,
@@ -15,6 +16,7 @@ const REASON: &str =
 pub(super) struct Glass {
     scene: String,
     open: Option<OpenGlass>,
+    seen: bool,
 }
 
 impl Glass {
@@ -24,7 +26,15 @@ impl Glass {
             reason: if scene == "glass" { REASON.to_owned() } else { format!("{REASON}. ").repeat(6) },
             until: now.plus_seconds(28 * 60 + 31),
         });
-        Self { scene: scene.to_owned(), open }
+        let (scene, seen) = match scene {
+            "admin-news" => ("admin", false),
+            scene => (scene, true),
+        };
+        Self { scene: scene.to_owned(), open, seen }
+    }
+
+    pub(super) fn news(&self) -> bool {
+        !self.seen
     }
 
     pub(super) fn open(&self) -> Option<OpenGlass> {
@@ -118,18 +128,21 @@ impl Glass {
                 self.open = None;
                 say(())
             }
-            "broken_glass" => say([
-                ("physician-1", REASON, 12 * 60),
-                ("physician-3", "Seizure on the ward, physician in charge not reachable", 26 * 3600),
-            ]
-            .map(|(who, why, ago)| BrokenGlass {
-                consultation_id: ConsultationId::new("019abcde-3068-7000-8000-4f2a5f9f2f01"),
-                patient_id: PersonId::new("patient-2044"),
-                person_id: PersonId::new(who),
-                reason: why.to_owned(),
-                at: now.plus_seconds(-ago),
-                until: now.plus_seconds(-ago + 1800),
-            })),
+            "broken_glass" => {
+                self.seen = true;
+                say([
+                    ("physician-1", REASON, 12 * 60),
+                    ("physician-3", "Seizure on the ward, physician in charge not reachable", 26 * 3600),
+                ]
+                .map(|(who, why, ago)| BrokenGlass {
+                    consultation_id: ConsultationId::new("019abcde-3068-7000-8000-4f2a5f9f2f01"),
+                    patient_id: PersonId::new("patient-2044"),
+                    person_id: PersonId::new(who),
+                    reason: why.to_owned(),
+                    at: now.plus_seconds(-ago),
+                    until: now.plus_seconds(-ago + 1800),
+                }))
+            }
             _ => return None,
         })
     }

@@ -197,7 +197,7 @@ pub fn way_in(row: Option<&ConsultationRow>, id: &ConsultationId, dispatch: &Dis
     }
 }
 
-/// What an administrator is told when somebody has opened a record.
+/// What an administrator is told when somebody has opened a record, until they have looked at the list.
 #[derive(PartialEq, Properties)]
 pub struct GlassNewsProps {
     /// Where buttons go.
@@ -209,14 +209,7 @@ pub struct GlassNewsProps {
 pub fn GlassNews(props: &GlassNewsProps) -> Html {
     let show = {
         let dispatch = props.dispatch.clone();
-        move |_| {
-            dispatch.dispatch(Step::GlassSeen);
-            dispatch.dispatch(Step::Go(View::Settings));
-        }
-    };
-    let dismiss = {
-        let dispatch = props.dispatch.clone();
-        move |_| dispatch.dispatch(Step::GlassSeen)
+        move |_| dispatch.dispatch(Step::Go(View::Settings))
     };
     html! {
         <div class="notice caution" role="alert" data-test="glass-news">
@@ -225,18 +218,22 @@ pub fn GlassNews(props: &GlassNewsProps) -> Html {
                 <strong>{ "A record was opened in an emergency." }</strong>
                 <span>{ "Settings shows by whom, whose, and why." }</span>
             </p>
-            <button type="button" class="button small" onclick={show}>{ "Show it" }</button>
-            <button type="button" class="button quiet small icon-only" aria-label="Close this notice" onclick={dismiss}>
-                <Icon glyph={Glyph::Close} />
-            </button>
+            <button type="button" class="button small" onclick={show} data-test="glass-news-show">{ "Show it" }</button>
         </div>
     }
 }
 
+/// For an administrator's Settings.
+#[derive(PartialEq, Properties)]
+pub struct GlassCardProps {
+    /// Goes up when there is something new.
+    pub revision: u32,
+}
+
 /// "Opened in an emergency" in an administrator's Settings.
 #[component]
-pub fn GlassCard() -> Html {
-    let list = use_reading::<command::BrokenGlass>((), 0);
+pub fn GlassCard(props: &GlassCardProps) -> Html {
+    let list = use_reading::<command::BrokenGlass>((), props.revision);
     let today = time::local(time::now());
     html! {
         <section class="card" data-test="glass-card">

@@ -203,7 +203,7 @@ fn Work(props: &WorkProps) -> Html {
                 if let Some(glass) = state.glass.clone() {
                     <glass::GlassBanner shown={shows_one && shell.selected.as_ref() == Some(&glass.id)} {glass} dispatch={dispatch.clone()} />
                 }
-                if shell.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
+                if state.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
                 <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} emergency={shell.emergency.is_some()} />
                 <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
                     dispatch={dispatch.clone()} />
@@ -237,7 +237,7 @@ fn Work(props: &WorkProps) -> Html {
                     },
                         View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
                     View::Settings => html! {
-                        <settings::Settings key="settings" replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                        <settings::Settings key="settings" glass={shell.revisions.glass} replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
                             on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
                             dispatch={dispatch.clone()} />
                     },

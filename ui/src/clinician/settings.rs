@@ -34,6 +34,8 @@ pub struct SettingsProps {
     pub on_theme: Callback<Option<AttrValue>>,
     /// Replacing the key to the records.
     pub replacing: (Doing, Callback<()>),
+    /// Goes up when somebody has opened a record in an emergency.
+    pub glass: u32,
     /// Told when somebody has signed out.
     pub dispatch: Dispatch,
 }
@@ -97,7 +99,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
                 </div>
                 if let Some(error) = testing.error() { <ErrorNotice {error} /> }
             </section>
-            if may_list(&props.person) { <GlassCard /> }
+            if may_list(&props.person) { <GlassCard revision={props.glass} /> }
             <KeyCard keys={props.state.keys} may_export={props.state.may_export} replacing={props.replacing.0.clone()} on_replace={props.replacing.1.clone()}
                 dispatch={props.dispatch.clone()} />
             <PinCard pin_set={props.state.pin_set} clinic={props.state.clinic_sign_in.offered} dispatch={props.dispatch.clone()} />

@@ -42,6 +42,8 @@ pub struct Revisions {
     pub consultation: u32,
     /// Appointments.
     pub appointments: u32,
+    /// What was opened in an emergency.
+    pub glass: u32,
 }
 
 /// See the module.
@@ -61,8 +63,6 @@ pub struct Shell {
     pub help: bool,
     /// Asked which record to open in an emergency; with its number, if that is known.
     pub emergency: Option<String>,
-    /// Somebody has opened one, and nobody here has looked.
-    pub glass_news: bool,
 }
 
 /// What happened.
@@ -90,8 +90,6 @@ pub enum Step {
     Help(bool),
     /// Ask which record to open in an emergency, or no more.
     Emergency(Option<String>),
-    /// What was told of an emergency has been seen.
-    GlassSeen,
 }
 
 /// Sends steps.
@@ -129,11 +127,11 @@ impl Shell {
                 revisions.lists += u32::from(notice.lists);
                 revisions.appointments += u32::from(notice.appointments);
                 revisions.consultation += u32::from(touched);
+                revisions.glass += u32::from(notice.glass_broken);
                 next.alerts.retain(|alert| !notice.answered.contains(&alert.consultation_id));
                 if let Some(alert) = notice.alert {
                     next.alert(alert);
                 }
-                next.glass_news |= notice.glass_broken;
                 if let Some(id) = notice.open {
                     next.open(id);
                 }
@@ -163,7 +161,6 @@ impl Shell {
             Step::Details(shown) => next.details = shown,
             Step::Help(shown) => next.help = shown,
             Step::Emergency(asked) => next.emergency = asked,
-            Step::GlassSeen => next.glass_news = false,
         }
         next
     }

@@ -54,24 +54,6 @@ impl Desk {
         self.inner.close_glass(&open, "person").await;
         Ok(())
     }
-
-    /// Who has opened what in an emergency, latest first.
-    ///
-    /// # Errors
-    /// Not an administrator; the server does not answer.
-    pub async fn broken_glass(&self) -> Result<Vec<BrokenGlass>, ErrorReport> {
-        let open = self.inner.open()?;
-        if decide(Action::GlassList, open.party(), Relation::None) != Access::Granted {
-            let all = ConsultationId::new("all");
-            return Err(self
-                .inner
-                .refused(&open, Action::GlassList, &all, role_forbids(Action::GlassList))
-                .await);
-        }
-        open.record(vec![open.entry(Action::GlassList.as_str(), self.inner.now())]).await?;
-        let listed = open.server.broken_glass().await;
-        listed.map(|page| page.rows).map_err(|error| report::client(&error))
-    }
 }
 
 impl Inner {
@@ -92,11 +74,6 @@ impl Inner {
 
     pub(super) fn take_glass(&self) -> Option<Glass> {
         self.glass().take()
-    }
-
-    /// An administrator hears that somebody has opened a record.
-    pub(super) fn glass_broken(&self) {
-        self.tell(ChangeNotice { glass_broken: true, ..ChangeNotice::default() });
     }
 
     async fn break_glass(self: &Arc<Self>, request: BreakGlass) -> Result<(), ErrorReport> {

@@ -119,32 +119,50 @@ impl Inner {
                     self.set_online();
                     self.outbox.notify_one();
                     self.ask_whose_it_is(open);
+                    // What the stream has not brought, or brought to a locked screen.
+                    self.look_for_broken_glass(open).await;
                 }
                 StreamItem::Event(ServerEvent { kind: EventKind::Reset, .. }) if changes => {
                     self.follow(open, directory, false).await?;
+                    self.look_for_broken_glass(open).await;
                 }
                 StreamItem::Event(event) => {
-                    if matches!(event.kind, EventKind::GlassBroken { .. }) {
-                        self.glass_broken();
-                    }
+                    self.hear_of_glass(open, &event.kind).await;
+                    let reset = event.kind == EventKind::Reset;
                     let known = open.vault(|vault| vault.last_event()).await.ok().flatten().is_some();
                     if changes && known {
                         // All that has arrived meanwhile is one question.
+                        let mut glass = false;
                         while let Some(item) = events.next().now_or_never() {
-                            if !matches!(&item, StreamItem::Event(event) if event.kind != EventKind::Reset) {
-                                ready.push_back(item);
-                                break;
+                            match item {
+                                StreamItem::Event(event) if event.kind != EventKind::Reset => {
+                                    glass |= matches!(event.kind, EventKind::GlassBroken { .. });
+                                }
+                                item => {
+                                    ready.push_back(item);
+                                    break;
+                                }
                             }
+                        }
+                        if glass {
+                            self.look_for_broken_glass(open).await;
                         }
                         self.follow(open, directory, false).await?;
                     } else {
                         self.take(open, event, directory).await?;
+                        if reset {
+                            self.look_for_broken_glass(open).await;
+                        }
                     }
                 }
-                StreamItem::Malformed if changes => self.follow(open, directory, false).await?,
                 StreamItem::Malformed => {
                     // What it was about is unknown, so everything is looked at again.
-                    self.synchronise(open, directory, None).await?;
+                    if changes {
+                        self.follow(open, directory, false).await?;
+                    } else {
+                        self.synchronise(open, directory, None).await?;
+                    }
+                    self.look_for_broken_glass(open).await;
                 }
                 StreamItem::Disconnected { error, retry_in } => self.set_offline(&error, retry_in),
                 StreamItem::SignedOut => return Err(ClientError::SignedOut),
@@ -239,11 +257,7 @@ impl Inner {
                 self.tell_appointments();
             }
             EventKind::Reset => self.synchronise(open, directory, event.id).await?,
-            EventKind::GlassBroken { .. } => {
-                self.glass_broken();
-                self.store(open, vec![place]).await;
-            }
-            EventKind::Unknown => self.store(open, vec![place]).await,
+            EventKind::GlassBroken { .. } | EventKind::Unknown => self.store(open, vec![place]).await,
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! `upkeep` looks after the files meanwhile, `alerting` tells the person what waits until somebody answers. `ways` knows which keys there are, `keys` opens with them and looks after them.
 //! `standing` says how things stand with the server, `clocks` how its clock and this one do, `figures` how the connection
 //! has been, `supporting` what is handed to who helps.
-//! `allowed` asks the access table, and `glass` opens somebody else's record in an emergency.
+//! `allowed` asks the access table, `glass` opens somebody else's record in an emergency, and `glass_news` tells administrators.
 //! `locking` closes them when the person is away and opens them again, `locked` is what goes on meanwhile, `kept_lock` what
 //! of it outlives the program, `pin` the PIN, `leaving` how a session ends at the server. `signing_in` lets people in with a clinic account, `provider_session` is what they have
 //! then, `staying` whether it outlives the program. `whose` asks again whose session it is.
@@ -23,6 +23,7 @@ mod doubts;
 mod figures;
 mod following;
 mod glass;
+mod glass_news;
 mod keeping;
 mod kept_lock;
 mod keys;
@@ -182,6 +183,8 @@ struct Open {
     author: record::Author,
     looks: record::Looks,
     policy: Mutex<Policy>,
+    /// Somebody has opened a record in an emergency, and this administrator has not looked.
+    glass_news: AtomicBool,
     doubts: doubts::Doubts,
     /// For opening the files anew.
     session: Session,

@@ -5,14 +5,17 @@
 //! in the way, the state says which other keys there are (`keys`).
 
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use chatehr_audit::NewEntry;
+use chatehr_audit::{NewEntry, Outcome};
 use chatehr_contract::{
     Account, ChangeNotice, Connection, ErrorCode, ErrorReport, Person, PersonId, Policy, Role, Session,
-    Stage, WayIn,
+    Stage, Timestamp, WayIn,
     access::{Access, Action, Relation, decide},
 };
 use chatehr_vault::{
@@ -35,6 +38,9 @@ use crate::{report, session_clock::Limits};
 
 /// How often the sign-in screen asks a server that does not answer.
 const SIGN_IN_RETRY: Duration = Duration::from_secs(5);
+/// In the audit log: the session's renewal, and that the provider refused it as no grant (any longer).
+const REFRESH: &str = "session.refresh";
+const REFUSED_GRANT: &str = "INVALID_GRANT";
 /// How long the end of the program waits for a server to hear that a record is closed.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -77,7 +83,9 @@ impl Desk {
         client.health().await.map_err(refuse)?;
         let session = client.sign_in(code.trim()).await.map_err(refuse)?;
         if !has_a_desk(&session.role) {
-            return Err(ErrorReport::new(ErrorCode::WrongRole));
+            let refused = ErrorReport::new(ErrorCode::WrongRole);
+            self.inner.note_refused_sign_in(&refused).await;
+            return Err(refused);
         }
         let _turn = self.inner.turn.lock().await;
         if matches!(self.inner.state().stage, Stage::Ready { .. }) {
@@ -177,8 +185,9 @@ struct Files {
     first: bool,
     kept: KeptLock,
     doubts: Doubts,
-    /// The clinic's, as it was kept; by default where none is.
+    /// The clinic's, as it was last signed; by default where none is kept.
     policy: Policy,
+    glass_news: bool,
 }
 
 /// What is written down of an opening, and whether the keyring is to know the session.
@@ -189,6 +198,11 @@ pub(super) struct Opening {
     pub(super) remember: bool,
     /// What happened while the log was closed.
     pub(super) untold: Vec<NewEntry>,
+}
+
+fn refresh_refused(open: &Open, at: Timestamp) -> NewEntry {
+    let reason = Some(REFUSED_GRANT.to_owned());
+    NewEntry { outcome: Outcome::Refused, reason, ..open.entry(REFRESH, at) }
 }
 
 /// Whether this program has a place for the role.
@@ -329,7 +343,7 @@ impl Inner {
         let person = person_of(&session);
         tracing::info!(person = %person.id, "The desk is open.");
         let server = self.server_of(&workstation.client_of_its_own(), &session);
-        let Files { vault, key, first, kept, doubts, policy } = files;
+        let Files { vault, key, first, kept, doubts, policy, glass_news } = files;
         let limits = Limits::of(&policy, self.is_shared());
         self.begin_presence(&session, kept.spent(self.now()), limits);
         self.presence().pin_set = kept.has_pin();
@@ -343,6 +357,7 @@ impl Inner {
             author: Author::new(&session, &workstation.settings.workstation),
             looks: Looks::default(),
             policy: std::sync::Mutex::new(policy.clone()),
+            glass_news: AtomicBool::new(glass_news),
             doubts,
             session,
             inner,
@@ -402,8 +417,7 @@ impl Inner {
         let author = Author::new(session, &workstation.settings.workstation);
         let reason = opening.reason.map(str::to_owned);
         let entry = NewEntry { reason, ..author.entry(opening.action, now) };
-        let limits = Limits::of(&Policy::default(), self.is_shared());
-        let session = session.clone();
+        let (session, shared) = (session.clone(), self.is_shared());
         let opened = tokio::task::spawn_blocking(move || {
             let first = !Vault::exists(&dir);
             let key = match at_hand {
@@ -424,7 +438,11 @@ impl Inner {
             entries.push(entry);
             vault.recover().and_then(|()| vault.record(&entries)).map_err(|error| report::vault(&error))?;
             let doubts = Doubts::kept(vault.doubts().map_err(|error| report::vault(&error))?);
-            kept.opened(&session, now, limits);
+            // The clinic's rules hold before anybody can act.
+            let device = vault.device().map_err(|error| report::vault(&error))?;
+            let policy = kept_policy(&device).unwrap_or_default();
+            let glass_news = vault.glass_is_news().map_err(|error| report::vault(&error))?;
+            kept.opened(&session, now, Limits::of(&policy, shared));
             if known && let Err(error) = kept.write(&keyring, &lock_entry) {
                 // At worst the next start asks who it is.
                 tracing::warn!(%error, "The keyring does not know that the person is here.");
@@ -439,8 +457,7 @@ impl Inner {
                 };
                 remembering.map_err(|error| report::keyring(&error))?;
             }
-            let policy = vault.device().ok().as_ref().and_then(kept_policy).unwrap_or_default();
-            Ok(Files { vault, key, first, kept, doubts, policy })
+            Ok(Files { vault, key, first, kept, doubts, policy, glass_news })
         });
         opened.await.map_err(|error| report::internal(&error))?
     }
@@ -460,12 +477,13 @@ impl Inner {
 
     /// The server no longer knows the session.
     pub(super) fn end_session(self: &Arc<Self>) {
-        self.end_session_for(ErrorCode::SignedOut);
+        let taken_back = self.held().as_ref().is_some_and(|held| held.session.is_over());
+        self.end_session_for(if taken_back { ErrorCode::SignInTakenBack } else { ErrorCode::SignedOut });
     }
 
     /// The session is over for a reason that the sign-in screen tells.
     pub(super) fn end_session_for(self: &Arc<Self>, why: ErrorCode) {
-        let error = Some(ErrorReport::new(why));
+        let (taken_back, error) = (why == ErrorCode::SignInTakenBack, Some(ErrorReport::new(why)));
         let parting = self.presence().parting.clone();
         if let Some(open) = self.open().ok().or(parting) {
             let (inner, glass, entry) =
@@ -476,7 +494,15 @@ impl Inner {
                 if let Some(glass) = glass {
                     inner.glass_closed(&open, &glass, "session").await;
                 }
+                if taken_back {
+                    inner.note(&open, refresh_refused(&open, entry.at)).await;
+                }
                 inner.note(&open, entry).await;
+            });
+        } else if let Some(session) = self.locked_session().filter(|_| taken_back) {
+            let (inner, now) = (self.clone(), self.now());
+            tokio::spawn(async move {
+                inner.note_at_next_opening(&session, now, REFRESH, true, REFUSED_GRANT).await;
             });
         }
         self.close(Stage::SignIn { accounts: Vec::new(), error });
@@ -601,7 +627,12 @@ impl Inner {
                     let Stage::SignIn { accounts: shown, error } = &mut state.stage else { return };
                     *shown = accounts;
                     // Why the session ended stays on the screen unless something newer is in the way.
-                    let why_it_ended = [ErrorCode::SignedOut, ErrorCode::SessionOver, ErrorCode::RoleGone];
+                    let why_it_ended = [
+                        ErrorCode::SignedOut,
+                        ErrorCode::SignInTakenBack,
+                        ErrorCode::SessionOver,
+                        ErrorCode::RoleGone,
+                    ];
                     if problem.is_some()
                         || error.as_ref().is_some_and(|error| !why_it_ended.contains(&error.code))
                     {

@@ -43,16 +43,21 @@ impl Inner {
         self.set_online();
         self.outbox.notify_one();
         self.ask_whose_it_is(open);
+        self.look_for_broken_glass(open).await;
         let mut slept = std::pin::pin!(self.has_slept());
         loop {
             let viewed = self.viewed();
             let next = rota.next(Instant::now(), viewed.as_ref());
             let wait = next.due_in.max(self.may_look_in(&next, viewed.as_ref()));
             if wait.is_zero() {
+                let news_are_due = next.look == Look::List;
                 match self.look(open, directory, rota, next.look).await {
                     // The wait is the next look's.
                     Ok(()) | Err(ClientError::RateLimited { .. }) => {}
                     Err(error) => return Err(error),
+                }
+                if news_are_due {
+                    self.look_for_broken_glass(open).await;
                 }
                 continue;
             }

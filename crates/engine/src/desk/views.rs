@@ -1,6 +1,6 @@
 //! What the window shows, read from the files. No view asks the network.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use chatehr_contract::{
     Acknowledgement, Action, Appointment, AppointmentPage, AppointmentRange, AppointmentRow, Consultation,
@@ -47,6 +47,7 @@ impl Desk {
                 clock: self.inner.clock_standing(),
                 loading: self.inner.first_load.loading(),
                 glass: self.inner.open_glass(),
+                glass_news: false,
                 may_export: false,
                 clinic_sign_in: self.inner.clinic_sign_in(),
                 acts_for: None,
@@ -62,6 +63,7 @@ impl Desk {
             }
             program.keys = self.key_standing(&open).await;
             program.may_export = open.may_export();
+            program.glass_news = open.glass_news.load(Ordering::Relaxed);
             let (whose, specialties, asked) = (open.whose_lists(), open.pools(), open.clone());
             let read = open.vault(move |vault| {
                 let counts = vault.counts(&whose, &specialties)?;
@@ -157,8 +159,11 @@ impl Desk {
         let (now, looker) = (self.inner.now(), open.clone());
         let read = open.vault(move |vault| {
             let consultation = vault.consultation(&request.id)?;
-            let patient = consultation.as_ref().map(|consultation| &consultation.patient_id);
-            looker.look(vault, "message.list", request.id.as_str(), patient, now)?;
+            let read =
+                consultation.as_ref().filter(|consultation| looker.reads_conversation_of(consultation));
+            if let Some(read) = read {
+                looker.look(vault, "message.list", request.id.as_str(), Some(&read.patient_id), now)?;
+            }
             let tells = consultation.as_ref().is_some_and(|consultation| {
                 looker.access(access::Action::MessageReceipt, consultation) == Access::Granted
             });

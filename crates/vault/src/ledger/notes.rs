@@ -1,4 +1,4 @@
-//! Drafts, and how far each conversation was read.
+//! Drafts, and how far each conversation was read; with the latter, how far the list of records opened in an emergency was.
 //!
 //! What is typed into a dialog is a draft too. Its row is named by the consultation and the dialog, parted by a sign that
 //! is in no id, so it neither keeps the consultation from being let go of nor is taken for the words to a patient.
@@ -23,6 +23,9 @@ pub(super) fn name(consultation: &ConsultationId, of: DraftOf) -> String {
     };
     format!("{consultation}{PARTED}{dialog}")
 }
+/// That list's marks, among those of conversations: no consultation has such a number.
+const GLASS_TOLD: &str = "break-glass/told";
+const GLASS_SEEN: &str = "break-glass/seen";
 
 impl Vault {
     /// Keeps what is being typed; empty text forgets it.
@@ -191,6 +194,31 @@ impl Vault {
                 .optional()?;
             Ok(mark.map(Timestamp::from_millis))
         })
+    }
+
+    /// There is an opening in an emergency of this instant, by the server's clock, of which an administrator is to know.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn tell_glass(&self, at: Timestamp) -> Result<(), VaultError> {
+        self.mark_read(&ConsultationId::new(GLASS_TOLD), at)
+    }
+
+    /// The administrator has seen the list up to and including this instant.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn see_glass(&self, up_to: Timestamp) -> Result<(), VaultError> {
+        self.mark_read(&ConsultationId::new(GLASS_SEEN), up_to)
+    }
+
+    /// Whether one was told and not seen.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn glass_is_news(&self) -> Result<bool, VaultError> {
+        let told = self.read_mark(&ConsultationId::new(GLASS_TOLD))?;
+        Ok(told > self.read_mark(&ConsultationId::new(GLASS_SEEN))?)
     }
 
     /// All marks.
