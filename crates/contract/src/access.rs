@@ -245,7 +245,7 @@ actions! {
     // What a desk does without a record.
     /// Sign in at a clinician's desk.
     DeskOpen = "session.sign-in":                         Plain [N,      Y,        Y,    Y,    N];
-    /// Print what holds a patient's data.
+    /// Print what holds a patient's data. No program does: the row is what one would have to ask.
     RecordPrint = "record.print":                         Plain [N,      P,        P,    P,    N];
     /// Take the record of actions away in a file.
     AuditExport = "audit.export":                         Plain [N,      X,        X,    X,    N];

@@ -11,7 +11,11 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use chatehr_audit::{Criteria, Outcome};
 use chatehr_contract::{
@@ -43,6 +47,7 @@ struct Scene<'a> {
     lindqvist: chatehr_client::SignedIn,
     bench: &'a Bench,
     data: &'a TempDir,
+    said: AtomicUsize,
 }
 
 impl Scene<'_> {
@@ -63,6 +68,15 @@ impl Scene<'_> {
             let known = self.bench.desk.consultation(&id).await;
             let gone = relation == Relation::Other && party != Party::Admin;
             if gone && known.is_err() || known.is_ok_and(|known| known.row.status == settled) {
+                if relation != Relation::Pool {
+                    let physician = if relation == Relation::Other { "physician-13" } else { "physician-12" };
+                    // Two of a length would be one message.
+                    let words = "x".repeat(self.said.fetch_add(1, Ordering::Relaxed));
+                    self.clinic.marta_writes(&id, physician, &words).await;
+                }
+                if matches!(relation, Relation::Assigned | Relation::Delegated) {
+                    self.bench.conversation_until(&id, |messages| !messages.is_empty()).await;
+                }
                 return id;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -70,105 +84,120 @@ impl Scene<'_> {
         panic!("the desk does not hear of {id}");
     }
 
-    /// Does it; `None` for what a desk does not do, or not with a record that stands so.
-    async fn act(&self, action: Action, id: &ConsultationId) -> Option<Result<(), ErrorReport>> {
+    /// How it is done; `None` for what a desk does not do when somebody asks for it.
+    fn act<'a>(&'a self, action: Action, id: &'a ConsultationId) -> Option<Doing<'a>> {
         let desk = &self.bench.desk;
         // No wildcard: a new action has to say here how it is done.
         Some(match action {
-            Action::ConsultationRead => desk.consultation(id).await.map(drop),
-            Action::MessageList => {
-                let read = desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await;
-                read.map(drop)
-            }
-            Action::ConsultationAccept => desk.accept(id).await,
-            Action::ConsultationStart => desk.start_work(id).await,
-            Action::ConsultationComplete => desk.complete(&completing(id)).await,
-            Action::ConsultationDecline => {
+            Action::ConsultationRead => Box::pin(async { desk.consultation(id).await.map(drop) }),
+            Action::MessageList => Box::pin(async {
+                let read = desk.conversation(ConversationRequest { id: id.clone(), limit: 10 }).await?;
+                // What is not theirs to read is empty.
+                if read.messages.is_empty() { Err(ErrorReport::new(ErrorCode::NotFound)) } else { Ok(()) }
+            }),
+            Action::ConsultationAccept => Box::pin(desk.accept(id)),
+            Action::ConsultationStart => Box::pin(desk.start_work(id)),
+            Action::ConsultationComplete => Box::pin(async { desk.complete(&completing(id)).await }),
+            Action::ConsultationDecline => Box::pin(async {
                 desk.decline(&DeclineConsultation { id: id.clone(), reason: "Away".to_owned() }).await
-            }
-            Action::ConsultationHandoff => {
-                let specialty = Some(SpecialtyCode::Cardiology);
+            }),
+            Action::ConsultationHandoff => Box::pin(async {
+                let specialty = Some(SpecialtyCode::Neurology);
                 let reason = "Off duty".to_owned();
                 desk.hand_off(&HandOffConsultation { id: id.clone(), physician_id: None, specialty, reason })
                     .await
-            }
-            Action::ConsultationNote => {
+            }),
+            Action::ConsultationNote => Box::pin(async {
                 desk.add_note(&AddNote { id: id.clone(), text: "Called back".to_owned() }).await
-            }
-            Action::ConsultationAcknowledge => desk.acknowledge(id).await,
-            Action::MessageCreate => {
+            }),
+            Action::ConsultationAcknowledge => Box::pin(desk.acknowledge(id)),
+            Action::MessageCreate => Box::pin(async {
                 desk.send(&SendMessage { consultation_id: id.clone(), text: "Hello".to_owned() }).await
-            }
-            Action::DraftSave => {
-                desk.save_draft(SaveDraft {
-                    consultation_id: id.clone(),
-                    text: "Hello".to_owned(),
-                    of: DraftOf::Message,
-                })
-                .await
-            }
-            Action::BreakGlass => {
-                let pin = SecretText::new(PIN);
-                let opened =
-                    desk.break_glass(BreakGlass { id: id.clone(), reason: REASON.to_owned(), pin }).await;
-                desk.close_glass().await.unwrap();
-                opened
-            }
-            Action::GlassList => desk.broken_glass().await.map(drop),
-            Action::ConsultationList => {
+            }),
+            Action::DraftSave => Box::pin(async {
+                let (consultation_id, text) = (id.clone(), "Hello".to_owned());
+                desk.save_draft(SaveDraft { consultation_id, text, of: DraftOf::Message }).await
+            }),
+            Action::BreakGlass => Box::pin(async {
+                loop {
+                    let (reason, pin) = (REASON.to_owned(), SecretText::new(PIN));
+                    let opened = desk.break_glass(BreakGlass { id: id.clone(), reason, pin }).await;
+                    desk.close_glass().await.unwrap();
+                    // A keyring that was too busy is asked again, as a person would.
+                    if opened.as_ref().is_err_and(|error| error.code == ErrorCode::KeyringLocked) {
+                        continue;
+                    }
+                    return opened;
+                }
+            }),
+            Action::GlassList => Box::pin(async { desk.broken_glass().await.map(drop) }),
+            Action::ConsultationList => Box::pin(async {
                 desk.list(ConsultationList { limit: 1, ..ConsultationList::default() }).await.map(drop)
-            }
-            Action::AppointmentList => {
+            }),
+            Action::AppointmentList => Box::pin(async {
                 let (from, to) = (Timestamp::from_millis(0), Timestamp::from_millis(1));
                 desk.appointments(AppointmentRange { from, to }).await.map(drop)
-            }
-            Action::RecordsBackUp => {
+            }),
+            Action::RecordsBackUp => Box::pin(async {
                 let path = self.data.path().join("backup").display().to_string();
-                let written = desk.back_up_records(BackUp { path, with_cache: false }).await;
-                // There is no other key in these tests, so who may is told that next.
-                match written {
-                    Err(error) if error.code == ErrorCode::BackupNeedsKey => Ok(()),
-                    written => written,
-                }
-            }
-            Action::SupportExport => match desk.support_bundle(HostReport::default()).await {
-                Err(error) => Err(error),
-                Ok(_) => {
-                    let file = self.data.path().join("bundle.txt").display().to_string();
-                    desk.save_support_bundle(SaveSupportBundle { file }).await
-                }
-            },
-            // Asked of the server by the desk itself, at a terminal, or not at a desk at all.
+                desk.back_up_records(BackUp { path, with_cache: false }).await
+            }),
+            Action::SupportExport => Box::pin(async {
+                desk.support_bundle(HostReport::default()).await?;
+                let file = self.data.path().join("bundle.txt").display().to_string();
+                desk.save_support_bundle(SaveSupportBundle { file }).await
+            }),
+            // Asked of the server by the desk itself, and tried over HTTP.
+            Action::MessageReceipt
+            | Action::KeyRead
+            | Action::AttachmentRead
+            | Action::PatientRead
+            | Action::PhysicianRead
+            | Action::PolicyRead
+            | Action::AnchorCreate
+            | Action::EventListen
+            | Action::ChangeList
+            | Action::GlassClose
+            | Action::SessionRead
+            | Action::SessionEnd
+            | Action::AccountList
+            | Action::TestSignIn => return None,
+            // No command of a desk asks for these: the server alone decides.
             Action::ConsultationCreate
             | Action::ConsultationUpdate
             | Action::AppointmentCreate
             | Action::AppointmentUpdate
             | Action::AppointmentRespond
-            | Action::MessageReceipt
-            | Action::KeyRead
             | Action::AttachmentCreate
-            | Action::AttachmentRead
-            | Action::PatientRead
             | Action::KioskCodeCreate
-            | Action::PatientSearch
-            | Action::PhysicianRead
-            | Action::AvailabilityUpdate
-            | Action::SpecialtyList
-            | Action::GlassClose
             | Action::KioskSessionCreate
-            | Action::SessionEnd
-            | Action::SessionRead
-            | Action::PolicyRead
-            | Action::AnchorCreate
-            | Action::EventListen
-            | Action::ChangeList
-            | Action::AccountList
-            | Action::TestSignIn
-            | Action::DeskOpen
-            | Action::RecordPrint
-            | Action::AuditExport => return None,
+            | Action::PatientSearch
+            | Action::AvailabilityUpdate
+            | Action::SpecialtyList => return None,
+            // A test of its own below; printing, which the program does not do; and a command at a terminal.
+            Action::DeskOpen | Action::RecordPrint | Action::AuditExport => return None,
         })
     }
+}
+
+type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), ErrorReport>> + Send + 'a>>;
+
+/// Where the table grants it, and the state of the record, or of the files, still stands in the way.
+fn stands_in_the_way(action: Action, relation: Relation) -> Option<ErrorCode> {
+    match (action, relation) {
+        // Nothing has been begun.
+        (Action::ConsultationComplete, _) => Some(ErrorCode::Conflict),
+        // There is no other key in these tests, so who may is told that next.
+        (Action::RecordsBackUp, _) => Some(ErrorCode::BackupNeedsKey),
+        _ => None,
+    }
+}
+
+/// Whether the table is declared for what concerns a record.
+fn concerns_a_record(action: Action) -> bool {
+    Party::ALL
+        .iter()
+        .any(|party| decide(action, *party, Relation::None) != decide(action, *party, Relation::Other))
 }
 
 async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
@@ -185,6 +214,7 @@ async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
         clinic: &clinic,
         bench: &bench,
         data: &data,
+        said: AtomicUsize::new(1),
     };
     // The clinic's rules are fetched after the start.
     bench.until("the policy is known", |state| state.may_export == (party == Party::Admin)).await;
@@ -195,16 +225,15 @@ async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
     };
     let (mut granted, mut refused) = (0, BTreeMap::new());
     for action in Action::ALL {
-        let plain = decide(*action, Party::Machine, Relation::None) != Access::Refused
-            || matches!(action, Action::GlassList | Action::RecordsBackUp | Action::SupportExport);
+        let plain = !concerns_a_record(*action);
         for relation in if plain { &[Relation::None] } else { relations } {
-            // What nothing is done with needs no record.
-            if stage.act_is_none(*action) {
+            let id = ConsultationId::new("all");
+            if stage.act(*action, &id).is_none() {
                 continue;
             }
-            let id = if plain { ConsultationId::new("all") } else { stage.record(party, *relation).await };
+            let id = if plain { id } else { stage.record(party, *relation).await };
             let version = server_version(&stage, &id, plain).await;
-            let done = stage.act(*action, &id).await.unwrap();
+            let done = stage.act(*action, &id).unwrap().await;
             let case = format!("{party:?} {action:?} {relation:?}: {done:?}");
             let may = match decide(*action, party, *relation) {
                 Access::Granted => true,
@@ -212,65 +241,36 @@ async fn a_desk_keeps_to_the_table(code: &str, party: Party) {
                 _ => false,
             };
             if may {
-                assert!(!done.is_err_and(|error| refuses(&error)), "{case}");
+                let code = done.err().map(|error| error.code);
+                assert!(code.is_none() || code == stands_in_the_way(*action, *relation), "{case}");
                 granted += 1;
                 continue;
             }
-            // An empty conversation is what a desk has of one that is not its person's.
-            let empty = *action == Action::MessageList && party != Party::Admin;
-            if empty {
-                let read = ConversationRequest { id: id.clone(), limit: 10 };
-                assert!(bench.desk.conversation(read).await.unwrap().messages.is_empty(), "{case}");
-            }
             // What was typed into a record that has gone is kept.
-            let kept = *action == Action::DraftSave && *relation == Relation::Other && party != Party::Admin;
-            if empty || kept {
+            if *action == Action::DraftSave && *relation == Relation::Other && party != Party::Admin {
                 continue;
             }
             assert!(done.is_err_and(|error| refuses(&error)), "{case}");
             assert_eq!(server_version(&stage, &id, plain).await, version, "{case}");
-            let reads = matches!(action, Action::ConsultationRead | Action::MessageList);
-            if !(reads && party != Party::Admin) {
+            // Nobody is refused what waits in their own queue: of its conversation there is nothing yet.
+            if !(*action == Action::MessageList && *relation == Relation::Pool) {
                 refused.insert((action.as_str(), id.to_string()), case);
             }
         }
     }
-    assert!(granted >= 5, "{granted}");
+    assert!(granted >= 5 && refused.len() >= 8, "{granted} {}", refused.len());
     let vault = files(bench, &settings).await;
     let entries = vault.search_audit(&Criteria::default(), None, 1000).unwrap();
     for ((action, id), case) in refused {
         let told = entries.iter().any(|entry| {
             let said = &entry.said;
             let object = id == "all" || said.objects.contains(&id);
-            (said.action == action || said.action == "alert.acknowledge")
-                && object
-                && said.outcome == Outcome::Refused
+            // A desk says an alert of what a server says a consultation.
+            let known = said.action == action
+                || action == Action::ConsultationAcknowledge.as_str() && said.action == "alert.acknowledge";
+            known && object && said.outcome == Outcome::Refused
         });
         assert!(told, "not on record: {case}");
-    }
-}
-
-impl Scene<'_> {
-    fn act_is_none(&self, action: Action) -> bool {
-        let acts = [
-            Action::ConsultationRead,
-            Action::MessageList,
-            Action::ConsultationAccept,
-            Action::ConsultationStart,
-            Action::ConsultationComplete,
-            Action::ConsultationDecline,
-            Action::ConsultationAcknowledge,
-            Action::ConsultationNote,
-            Action::MessageCreate,
-            Action::DraftSave,
-            Action::BreakGlass,
-            Action::GlassList,
-            Action::ConsultationList,
-            Action::AppointmentList,
-            Action::RecordsBackUp,
-            Action::SupportExport,
-        ];
-        !acts.contains(&action)
     }
 }
 

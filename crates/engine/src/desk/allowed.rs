@@ -89,8 +89,8 @@ impl Inner {
         Err(self.refused(&open, action, id, report).await)
     }
 
-    /// Whether this person may look at a record that is held. What a window asks by itself over and over is refused
-    /// without an entry for each.
+    /// Whether this person may look at a record. What a window asks by itself over and over is refused without an entry
+    /// for each.
     pub(super) async fn may_look(
         &self,
         open: &Arc<Open>,
@@ -98,18 +98,20 @@ impl Inner {
         id: &ConsultationId,
     ) -> Result<(), ErrorReport> {
         let asked = id.clone();
-        let Some(held) = open.vault(move |vault| vault.consultation(&asked)).await? else { return Ok(()) };
-        let report = match open.access(action, &held) {
-            Access::Granted => return Ok(()),
-            // Nothing is held of a conversation that is not this person's (yet): an empty one is the truth.
-            Access::Refused if action == Action::MessageList => return Ok(()),
-            Access::WithReason => ErrorReport::new(ErrorCode::BehindGlass),
-            _ => ErrorReport::new(ErrorCode::NotFound),
+        let held = open.vault(move |vault| vault.consultation(&asked)).await?;
+        let report = match held.map(|held| open.access(action, &held)) {
+            Some(Access::Granted) => return Ok(()),
+            // It waits in their own queue, where nothing of its conversation is held: an empty one is the truth.
+            Some(Access::Refused) if action == Action::MessageList => return Ok(()),
+            Some(Access::WithReason) => Some(ErrorReport::new(ErrorCode::BehindGlass)),
+            // Of one that is not theirs (any longer) nothing is held either.
+            None if action == Action::MessageList => None,
+            _ => Some(ErrorReport::new(ErrorCode::NotFound)),
         };
         let (looker, object, now) = (open.clone(), id.to_string(), self.now());
         let noted = open.vault(move |vault| looker.look_refused(vault, action.as_str(), &object, now));
         noted.await?;
-        Err(report)
+        report.map_or(Ok(()), Err)
     }
 
     /// Whether the clinic's policy gives this person's role what the action needs.

@@ -1,13 +1,21 @@
-//! The table of access, asked of the server itself: every party, every route, every relation.
+//! The table of access, asked of the server itself: every party, every route, every relation; straight, with tokens of the
+//! clinic's provider, and through a gateway. Every decision is on record where it was made.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
+use chatehr_audit::{Criteria, Entry, NewEntry, Outcome, search};
 use chatehr_contract::access::{Access, Action, Party, Relation, decide};
 use chatehr_server::{Place, routes};
 use reqwest::Method;
+use rusqlite::Connection;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::support::{API_KEY, Caller, Clinic, FELDMAN, LINDQVIST, LUCIA, MARTA, MENSAH, OKAFOR};
+use crate::{
+    gateway::{WARD_KEY, bare, gateway_to},
+    issuer::{API, Issuer, Key},
+    support::{API_KEY, Caller, Clinic, FELDMAN, LINDQVIST, LUCIA, MARTA, MENSAH, OKAFOR},
+};
 
 /// How who asks stands to what they ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +59,24 @@ struct Room {
     attachment: String,
 }
 
+/// How people come to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Straight,
+    /// With tokens of the clinic's provider.
+    Provider,
+    Gateway,
+}
+
 struct Cast {
+    way: Way,
     clinic: Clinic,
+    gateway: Option<Clinic>,
+    provider: (Key, Issuer),
+    /// Where decisions are written down, and up to where it was read.
+    log: Connection,
+    read: Cell<u64>,
+    _files: TempDir,
     marta: Caller,
     lucia: Caller,
     okafor: Caller,
@@ -67,8 +91,24 @@ struct Cast {
 }
 
 impl Cast {
-    async fn gather() -> Self {
-        let clinic = Clinic::standalone(|config| config.seed = chatehr_server::Seed::Demo).await;
+    async fn gather(way: Way) -> Self {
+        // Thousands of entries, each of which waits for the disk: in memory where the system has files there.
+        let files = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+        let (store, log) = (files.path().join("store.db"), files.path().join("gateway.db"));
+        let key = Key::new("a");
+        let issuer = Issuer::open(&[&key]).await;
+        let oidc = chatehr_token::Settings::new(issuer.url.clone(), [API]);
+        let clinic = Clinic::standalone(|config| {
+            (config.seed, config.oidc) = (chatehr_server::Seed::Demo, Some(oidc));
+            config.database = Some(store.clone());
+        })
+        .await;
+        let gateway = if way == Way::Gateway {
+            Some(gateway_to(bare(&clinic), |config| config.database = Some(log.clone())).await)
+        } else {
+            None
+        };
+        let log = Connection::open(if gateway.is_some() { &log } else { &store }).unwrap();
         let machine = clinic.machine();
         let (okafor, feldman) = (clinic.sign_in(OKAFOR).await, clinic.sign_in(FELDMAN).await);
         let lucia = clinic.sign_in(LUCIA).await;
@@ -77,6 +117,12 @@ impl Cast {
         let all = feldman.get("/patients?limit=100").await;
         let stranger = all.ids().into_iter().find(|id| !treated.ids().contains(id)).unwrap().to_owned();
         let mut cast = Self {
+            way,
+            gateway,
+            provider: (key, issuer),
+            log,
+            read: Cell::new(0),
+            _files: files,
             marta: clinic.sign_in(MARTA).await,
             lindqvist: clinic.sign_in(LINDQVIST).await,
             weiss: machine.on_behalf_of("physician-17", "physician", &["dermatology"]),
@@ -152,15 +198,37 @@ impl Cast {
 
     /// Somebody of this party, with a session that may end.
     async fn caller(&self, party: Party) -> Caller {
-        let code = match party {
-            Party::Patient => MARTA,
-            Party::Physician => OKAFOR,
-            Party::Nurse => MENSAH,
-            Party::Admin => FELDMAN,
+        let (code, role, claims) = match party {
+            Party::Patient => (MARTA, "patient", json!({ "patient_id": "patient-2041" })),
+            Party::Physician => (OKAFOR, "provider", json!({ "specialties": "cardiology" })),
+            Party::Nurse => (MENSAH, "nurse", json!({ "delegates_for": "physician-12" })),
+            Party::Admin => (FELDMAN, "admin", json!({})),
+            // A gateway's own key opens nothing at itself.
+            Party::Machine if self.way == Way::Gateway => {
+                return self.before(self.clinic.caller("", WARD_KEY));
+            }
             Party::Machine => return self.machine.clone(),
-            Party::Nobody => return self.clinic.caller("", "forged"),
+            Party::Nobody => return self.before(self.clinic.caller("", "forged")),
         };
-        self.clinic.sign_in(code).await
+        let person = self.clinic.sign_in(code).await;
+        if self.way != Way::Provider {
+            return self.before(person);
+        }
+        let (key, issuer) = &self.provider;
+        self.clinic.caller(&person.id, &key.sign(&issuer.claims(&person.id, role, claims)))
+    }
+
+    /// At the gateway, where there is one.
+    fn before(&self, caller: Caller) -> Caller {
+        self.gateway.as_ref().map_or_else(|| caller.clone(), |gateway| caller.at(&bare(gateway)))
+    }
+
+    /// So many of what was written down since this was last asked, latest first.
+    fn decided(&self, limit: u32) -> Vec<Entry> {
+        let mut entries = search(&self.log, &Criteria::default(), None, limit).unwrap();
+        entries.retain(|entry| entry.seq > self.read.get());
+        self.read.set(entries.first().map_or(self.read.get(), |entry| entry.seq));
+        entries
     }
 
     /// What is asked at this place of a record in that relation; nothing where there is no such relation.
@@ -378,9 +446,36 @@ const fn expected(action: Action, party: Party, to: To) -> (u16, &'static str) {
     }
 }
 
+/// Whether this is what is to be written down: who asked for what, and how it was decided.
+fn on_record(said: &NewEntry, action: Action, caller: &Caller, code: &str) -> bool {
+    let (outcome, reason) = if code.is_empty() {
+        (Outcome::Success, said.reason.as_deref())
+    } else {
+        (Outcome::Refused, Some(code))
+    };
+    let action = if code == "UNAUTHORIZED" { "session.check" } else { action.as_str() };
+    // A machine has a name and no id.
+    let who = caller.id.is_empty() || said.actor.as_deref() == Some(&caller.id);
+    said.action == action && said.outcome == outcome && said.reason.as_deref() == reason && who
+}
+
 #[tokio::test]
 async fn everybody_may_what_the_table_says_and_nothing_else() {
-    let cast = Cast::gather().await;
+    the_table_holds(Way::Straight).await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_table_says_with_tokens_of_the_clinics_provider() {
+    the_table_holds(Way::Provider).await;
+}
+
+#[tokio::test]
+async fn everybody_may_what_the_table_says_through_a_gateway() {
+    the_table_holds(Way::Gateway).await;
+}
+
+async fn the_table_holds(way: Way) {
+    let cast = Cast::gather(way).await;
     let mut cursor = walked(&cast).await;
     let (mut asked, mut glasses) = (0, 0);
     for place in routes() {
@@ -394,10 +489,14 @@ async fn everybody_may_what_the_table_says_and_nothing_else() {
                     let Some(ask) = cast.ask(place, path, *party, to).await else { continue };
                     let writes = place.method != "GET" && expected(place.action, *party, to).0 != 200;
                     let before = if writes { cast.written(&mut cursor).await } else { String::new() };
+                    cast.decided(1);
                     let got = answer(&caller, place, &ask, false).await;
                     let case = format!("{party:?} {} {path} {to:?}, bare {bare}: {got:?}", place.method);
                     asked += 1;
                     let (status, code) = expected(place.action, *party, to);
+                    let entries = cast.decided(20);
+                    let on_record = |entry: &Entry| on_record(&entry.said, place.action, &caller, code);
+                    assert!(entries.iter().any(on_record), "not on record: {case} {entries:?}");
                     if status == 200 {
                         assert!((200..300).contains(&got.status), "{case}");
                         continue;
@@ -457,7 +556,7 @@ fn everything_that_a_server_can_be_asked_for_has_a_place() {
 
 #[tokio::test]
 async fn what_is_not_declared_can_be_asked_by_nobody() {
-    let cast = Cast::gather().await;
+    let cast = Cast::gather(Way::Straight).await;
     let id = &cast.kept[0].id;
     for caller in [&cast.marta, &cast.okafor, &cast.feldman, &cast.machine] {
         for (method, path) in [
@@ -490,7 +589,7 @@ async fn walked(cast: &Cast) -> String {
 
 #[tokio::test]
 async fn a_key_that_is_nearly_right_is_no_key() {
-    let cast = Cast::gather().await;
+    let cast = Cast::gather(Way::Straight).await;
     let whole = cast.okafor.token.clone();
     let forged = [
         String::new(),
@@ -512,7 +611,7 @@ async fn a_key_that_is_nearly_right_is_no_key() {
 
 #[tokio::test]
 async fn a_person_speaks_for_nobody_else() {
-    let cast = Cast::gather().await;
+    let cast = Cast::gather(Way::Straight).await;
     for caller in [&cast.marta, &cast.okafor, &cast.feldman] {
         let posing = caller.on_behalf_of("physician-13", "physician", &["cardiology"]);
         let session = posing.get("/session").await.json;
