@@ -1,7 +1,11 @@
 //! The table of access, asked of the server itself: every party, every route, every relation; straight, with tokens of the
 //! clinic's provider, and through a gateway. Every decision is on record where it was made.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeMap,
+    path::PathBuf,
+};
 
 use chatehr_audit::{Criteria, Entry, NewEntry, Outcome, search};
 use chatehr_contract::access::{Access, Action, Party, Relation, decide};
@@ -74,7 +78,8 @@ struct Cast {
     gateway: Option<Clinic>,
     provider: (Key, Issuer),
     /// Where decisions are written down, and up to where it was read.
-    log: Connection,
+    log: PathBuf,
+    opened: OnceCell<Connection>,
     read: Cell<u64>,
     _files: TempDir,
     marta: Caller,
@@ -108,7 +113,7 @@ impl Cast {
         } else {
             None
         };
-        let log = Connection::open(if gateway.is_some() { &log } else { &store }).unwrap();
+        let log = if gateway.is_some() { log } else { store };
         let machine = clinic.machine();
         let (okafor, feldman) = (clinic.sign_in(OKAFOR).await, clinic.sign_in(FELDMAN).await);
         let lucia = clinic.sign_in(LUCIA).await;
@@ -121,6 +126,7 @@ impl Cast {
             gateway,
             provider: (key, issuer),
             log,
+            opened: OnceCell::new(),
             read: Cell::new(0),
             _files: files,
             marta: clinic.sign_in(MARTA).await,
@@ -225,7 +231,8 @@ impl Cast {
 
     /// So many of what was written down since this was last asked, latest first.
     fn decided(&self, limit: u32) -> Vec<Entry> {
-        let mut entries = search(&self.log, &Criteria::default(), None, limit).unwrap();
+        let log = self.opened.get_or_init(|| Connection::open(&self.log).unwrap());
+        let mut entries = search(log, &Criteria::default(), None, limit).unwrap();
         entries.retain(|entry| entry.seq > self.read.get());
         self.read.set(entries.first().map_or(self.read.get(), |entry| entry.seq));
         entries
