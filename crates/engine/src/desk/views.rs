@@ -159,10 +159,9 @@ impl Desk {
         let (now, looker) = (self.inner.now(), open.clone());
         let read = open.vault(move |vault| {
             let consultation = vault.consultation(&request.id)?;
-            let read =
-                consultation.as_ref().filter(|consultation| looker.reads_conversation_of(consultation));
-            if let Some(read) = read {
-                looker.look(vault, "message.list", request.id.as_str(), Some(&read.patient_id), now)?;
+            // What is not held was refused above.
+            if let Some(held) = &consultation {
+                looker.look(vault, "message.list", request.id.as_str(), Some(&held.patient_id), now)?;
             }
             let tells = consultation.as_ref().is_some_and(|consultation| {
                 looker.access(access::Action::MessageReceipt, consultation) == Access::Granted
