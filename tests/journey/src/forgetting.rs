@@ -17,7 +17,7 @@ use crate::{
     workplace::Workplace,
 };
 
-/// The process that draws the page, as the kernel abbreviates its name.
+/// The process that draws the page.
 const PAGE: &str = "WebKitWebProces";
 
 struct Desk<'a> {
@@ -59,7 +59,7 @@ impl Desk<'_> {
 
     /// The process that draws the page, once there is one.
     fn page(&self) -> Outcome<Option<u32>> {
-        Ok(memory::tree(self.program()?)?.into_iter().find(|(_, name)| name == PAGE).map(|(id, _)| id))
+        Ok(memory::tree(self.program()?).into_iter().find(|(_, name)| name == PAGE).map(|(id, _)| id))
     }
 }
 
@@ -110,7 +110,7 @@ fn locked(desk: &mut Desk<'_>) -> Outcome<()> {
     // The last words of a draft are waited for, and then the files close.
     thread::sleep(Duration::from_secs(5));
     let mut left = Vec::new();
-    for (id, name) in memory::tree(desk.program()?)? {
+    for (id, name) in memory::tree(desk.program()?) {
         // One that has ended meanwhile has nothing left.
         let found = memory::find(id, &desk.words).unwrap_or_default();
         left.extend(found.into_iter().map(|word| format!("{word} in {name}")));

@@ -2,38 +2,17 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::FileExt as _, path::Path};
 
-use crate::{Failure, Outcome, canary::Wanted};
+use crate::{Failure, Outcome, canary::Wanted, process::descendants};
 
 /// How much is read at once.
 const PART: usize = 256 << 10;
 /// Bytes of the longest word that is looked for.
 const LONGEST: u64 = 256;
 
-/// A program and everything that it has started, by process id, each with its name.
-pub(crate) fn tree(of: u32) -> Outcome<BTreeMap<u32, String>> {
-    let failed = |error| Failure::new(format!("the processes cannot be listed: {error}"));
-    let mut parents = BTreeMap::new();
-    for entry in fs::read_dir("/proc").map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        // One may end while we look.
-        let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat")) else { continue };
-        // "4711 (name, with any sign) S 4700 …"
-        let Some((before, after)) = stat.rsplit_once(')') else { continue };
-        let name = before.split_once('(').map_or("", |(_, name)| name).to_owned();
-        if let Some(parent) = after.split_whitespace().nth(1).and_then(|parent| parent.parse::<u32>().ok()) {
-            parents.insert(id, (parent, name));
-        }
-    }
-    let mut all = BTreeMap::new();
-    let mut next = vec![of];
-    while let Some(id) = next.pop() {
-        if let Some((_, name)) = parents.get(&id) {
-            all.insert(id, name.clone());
-        }
-        next.extend(parents.iter().filter(|(_, (parent, _))| *parent == id).map(|(id, _)| *id));
-    }
-    Ok(all)
+/// A program and everything that it has started, by process id, each with its name as the kernel abbreviates it.
+pub(crate) fn tree(of: u32) -> BTreeMap<u32, String> {
+    let name = |id: u32| fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default().trim().to_owned();
+    std::iter::once(of).chain(descendants(of)).map(|id| (id, name(id))).collect()
 }
 
 /// Which of the words stand in what this process can write to.

@@ -179,6 +179,16 @@ pub(crate) fn wait_at_most<T>(
     }
 }
 
+/// The processes that a process has started, and theirs.
+pub(crate) fn descendants(id: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let mut all: Vec<u32> = children.split_whitespace().filter_map(|child| child.parse().ok()).collect();
+    for child in all.clone() {
+        all.extend(descendants(child));
+    }
+    all
+}
+
 /// Where a program is on PATH.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Failure, Outcome, http,
-    process::{Running, wait_for},
+    process::{Running, descendants, wait_for},
     session::Session,
 };
 
@@ -192,17 +192,6 @@ impl Window {
         words.map(str::to_owned).ok_or_else(|| Failure::new("the page could not be read"))
     }
 
-    /// The program's processes, each with what everybody who may look at it is told: its arguments and environment.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
-        let told = |id: u32| {
-            let read = |what| fs::read(format!("/proc/{id}/{what}")).unwrap_or_default();
-            let told = [read("cmdline"), read("environ")].concat();
-            (id, String::from_utf8_lossy(&told).into_owned())
-        };
-        descendants(self.driver.id()).into_iter().map(told).collect()
-    }
-
     /// Waits until the window has painted what it shows now.
     pub(crate) fn painted(&self) -> Outcome<()> {
         let script =
@@ -264,16 +253,6 @@ pub(crate) fn free_port() -> Outcome<u16> {
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .map_err(|error| Failure::new(format!("no free port: {error}")))
-}
-
-/// The processes that a process has started, and theirs.
-fn descendants(id: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    let mut all: Vec<u32> = children.split_whitespace().filter_map(|child| child.parse().ok()).collect();
-    for child in all.clone() {
-        all.extend(descendants(child));
-    }
-    all
 }
 
 fn is_alive(id: u32) -> bool {
