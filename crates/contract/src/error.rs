@@ -87,6 +87,8 @@ error_codes! {
     NoPin = "NO_PIN", "There is no PIN for this screen.", "Sign in again. A PIN is set in Settings.";
     /// A PIN is set or removed without proof of who sits there.
     SignInForPin = "SIGN_IN_FOR_PIN", "Sign in again to set or remove a PIN: it has to be certain that it is you.", "Lock the screen, sign in instead of typing a PIN, and come back here within five minutes.";
+    /// A backup or another key, by somebody who has not shown lately who they are.
+    ShowWhoYouAre = "SHOW_WHO_YOU_ARE", "Keys and backups are only for the person who is signed in: it has to be certain that it is you.", "Lock the screen (Ctrl L), open it with your PIN or by signing in, and do this again within five minutes.";
     /// Too easy to guess, or no PIN at all.
     PinUnfit = "PIN_UNFIT", "A PIN is 6 to 12 digits, and not ones that are easy to guess.", "Choose others: not one digit over and over, nor digits that count up or down.";
     /// A role that has no place here.

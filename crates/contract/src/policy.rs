@@ -94,7 +94,7 @@ impl Policy {
         let bounds = [
             ("lockAfterSeconds", policy.lock_after_seconds, 30, 3600),
             ("sharedLockAfterSeconds", policy.shared_lock_after_seconds, 30, 3600),
-            ("sessionHours", policy.session_hours, 1, 24),
+            ("sessionHours", policy.session_hours, 1, 12),
             ("keepRecordsDays", policy.keep_records_days, 1, 3650),
             ("breakGlassMinutes", policy.break_glass_minutes, 1, crate::MAX_GLASS_MINUTES),
             ("keepAuditDays", policy.keep_audit_days, 2190, 36_500),

@@ -1,7 +1,7 @@
 //! When a screen locks and a session ends.
 //!
 //! Promises: without input the screen locks after the clinic's time, and not after more than 15 minutes whatever the
-//! clinic says; a session ends after the clinic's hours, and not after more than 24; a warning comes 30 seconds before
+//! clinic says; a session ends after the clinic's hours, and not after more than 12; a warning comes 30 seconds before
 //! either. A clock that is set back prolongs nothing: what counts is what has passed by the clock, or what the machine
 //! has waited, whichever is more. One that is set on shortens, as a machine that slept does. Input that comes when it
 //! is over changes nothing.
@@ -16,8 +16,8 @@ use chatehr_contract::{Policy, Timestamp};
 const WARNING: i64 = 30_000;
 /// Seconds: the shortest time to lock that leaves room for a warning, and the longest of any workstation.
 const LOCK_SECONDS: (u32, u32) = (30, 15 * 60);
-/// Hours of a session.
-const SESSION_HOURS: (u32, u32) = (1, 24);
+/// Hours of a session; the most is what NIST SP 800-63B has at AAL2 (section 4.2.3).
+const SESSION_HOURS: (u32, u32) = (1, 12);
 
 /// What the clinic and the workstation ask for, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +142,7 @@ mod tests {
             ..Policy::default()
         };
         for shared in [false, true] {
-            assert_eq!(Limits::of(&lax, shared), Limits { idle: 900_000, session: 86_400_000 });
+            assert_eq!(Limits::of(&lax, shared), Limits { idle: 900_000, session: 43_200_000 });
         }
         let none = Policy { lock_after_seconds: 0, session_hours: 0, ..Policy::default() };
         assert_eq!(Limits::of(&none, false), Limits { idle: 30_000, session: 3_600_000 });

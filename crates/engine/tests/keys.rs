@@ -354,6 +354,46 @@ async fn a_backup_is_one_file_that_the_keyring_alone_is_not_enough_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_was_found_open_copies_no_records_and_makes_no_key() {
+    const PIN: &str = "402917";
+    if !keyring_is_here() {
+        return;
+    }
+    let (place, hands) = (Place::new().await, SetClock::default());
+    let bench = Bench::eager(place.settings(), &hands);
+    bench.desk.start().await;
+    bench.desk.sign_in(OKAFOR).await.unwrap();
+    bench.desk.set_pin(SetPin { pin: SecretText::new(PIN), present: None }).await.unwrap();
+    bench.until("the policy is known", |state| state.may_export).await;
+    printed(&bench).await;
+    // Somebody uses the window all the while.
+    for _ in 0..6 {
+        hands.move_by(60);
+        bench.desk.still_here();
+    }
+    let path = bench.desk.key_slots().await.unwrap().backup_path;
+    let back_up = || bench.desk.back_up_records(BackUp { path: path.clone(), with_cache: false });
+    let label = || "theirs".to_owned();
+    let add = || AddPassphrase { passphrase: SecretText::new("correct horse battery"), label: label() };
+    let refused = [
+        back_up().await,
+        bench.desk.add_passphrase(add()).await,
+        bench.desk.add_recovery_code(AddRecoveryCode { label: label() }).await.map(drop),
+    ];
+    for answer in refused {
+        assert_eq!(answer.unwrap_err().code, ErrorCode::ShowWhoYouAre);
+    }
+    assert!(!Path::new(&path).exists());
+    assert!(bench.desk.key_slots().await.unwrap().slots.iter().all(|slot| slot.label != "theirs"));
+
+    bench.desk.lock_now().await.unwrap();
+    bench.desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(PIN) }).await.unwrap();
+    is_open(&bench).await;
+    bench.desk.add_passphrase(add()).await.unwrap();
+    back_up().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_open_files_nothing_is_done_to_keys() {
     let place = Place::new().await;
     let bench = Bench::new(place.settings(), Desktop::default());

@@ -122,7 +122,7 @@ pub fn SignIn(props: &SignInProps) -> Html {
                 } else {
                     if !accounts.is_empty() {
                         <ul class="accounts" aria-label="Demonstration accounts">
-                            { for accounts.into_iter().map(|account| account_row(account, doing.busy(), &submit)) }
+                            { for accounts.into_iter().map(|account| account_row(account, &props.accounts, doing.busy(), &submit)) }
                         </ul>
                         <p class="gate-or"><span>{ "or with a code" }</span></p>
                     }
@@ -175,14 +175,22 @@ const fn next_step(code: ErrorCode) -> Option<&'static str> {
     }
 }
 
-fn account_row(account: &Account, busy: bool, submit: &(impl Fn(String) + Clone + 'static)) -> Html {
+fn account_row(
+    account: &Account,
+    all: &[Account],
+    busy: bool,
+    submit: &(impl Fn(String) + Clone + 'static),
+) -> Html {
     let name = account.name.spoken();
     let (name, does) = if account.role == Role::Physician {
         let does = account.specialties.iter().map(words::specialty).collect::<Vec<_>>().join(", ");
         (format!("Dr {name}"), does)
     } else {
         // Two nurses of one clinic may act for different physicians.
-        let acts_for = account.delegates_for.as_ref().map(|physician| format!(" for {physician}"));
+        let acts_for = account.delegates_for.as_ref().map(|physician| {
+            let known = all.iter().find(|one| one.id == *physician);
+            known.map_or_else(|| format!(" for {physician}"), |one| format!(" for Dr {}", one.name.spoken()))
+        });
         (name, format!("{}{}", words::as_came(account.role.as_str()), acts_for.unwrap_or_default()))
     };
     let (submit, code) = (submit.clone(), account.code.clone());

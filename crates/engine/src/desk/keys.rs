@@ -66,6 +66,7 @@ impl Desk {
         })
         .await?;
         self.inner.open_person(workstation, session, false, Some(KeyAtHand::new(key, false))).await;
+        self.inner.has_shown();
         Ok(())
     }
 
@@ -288,6 +289,7 @@ impl Desk {
     pub async fn back_up_records(&self, request: BackUp) -> Result<(), ErrorReport> {
         let (open, place) = self.at_open_files()?;
         self.inner.may_by_policy(&open, Action::RecordsBackUp).await?;
+        self.shown_for(&open, "vault.backup").await?;
         let (key, now) = (open.key.key.clone(), self.inner.now());
         let to = PathBuf::from(request.path.trim());
         if !to.is_absolute() || to.file_name().is_none() {
@@ -334,6 +336,7 @@ impl Desk {
         change: impl FnOnce(&Path, &VaultKey, Timestamp, [u8; 32]) -> Result<T, SlotError> + Send + 'static,
     ) -> Result<T, ErrorReport> {
         let (open, place) = self.at_open_files()?;
+        self.shown_for(&open, action).await?;
         let (key, now, random) = (open.key.key.clone(), self.inner.now(), self.inner.random()?);
         let change =
             blocking(move || change(&place.dir, &key, now, random).map_err(|error| report::slots(&error)));
@@ -344,6 +347,15 @@ impl Desk {
 }
 
 impl Desk {
+    /// A window that was found open is no reason to copy the files or to give them another key. A refusal is on record.
+    async fn shown_for(&self, open: &Open, action: &'static str) -> Result<(), ErrorReport> {
+        let Err(error) = self.inner.has_lately_shown() else { return Ok(()) };
+        let reason = Some(error.code.as_str().to_owned());
+        let entry = open.entry(action, self.inner.now());
+        self.inner.note(open, NewEntry { outcome: Outcome::Refused, reason, ..entry }).await;
+        Err(error)
+    }
+
     /// Writes down that it is about to be done, does it, and writes down if it failed.
     pub(super) async fn on_record<T>(
         &self,

@@ -8,7 +8,7 @@
 
 use std::{
     sync::{Arc, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chatehr_audit::NewEntry;
@@ -33,6 +33,8 @@ use crate::{
 const MOST_UNTOLD: usize = 1000;
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// For so long somebody who has shown who they are may do what others must not.
+const LATELY: Duration = Duration::from_secs(5 * 60);
 /// How long a window may still hand in what it had.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -46,11 +48,20 @@ pub(super) struct Presence {
     pub(super) locks_at: Option<Timestamp>,
     pub(super) session_ends_at: Option<Timestamp>,
     pub(super) pin_set: bool,
+    /// When whoever is at the open desk last showed who they are.
+    pub(super) shown: Option<Shown>,
     /// Since when something is in the way of the files, if anything is.
     pub(super) blocked_at: Timestamp,
     pub(super) locked: Option<Locked>,
     /// Files whose cache is closed and whose ledger is not yet.
     pub(super) parting: Option<Arc<Open>>,
+}
+
+/// A moment, by the clock and by what has passed since, so that a clock that is set back prolongs nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    at: Timestamp,
+    since: Instant,
 }
 
 /// What is left of an open desk.
@@ -126,6 +137,21 @@ impl Inner {
     pub(super) fn signed_in_for(&self) -> i64 {
         let now = self.now();
         self.presence().clock.as_ref().map_or(i64::MAX, |clock| clock.spent_by(now))
+    }
+
+    /// Whoever is at the open desk has just shown who they are.
+    pub(super) fn has_shown(&self) {
+        let shown = Shown { at: self.now(), since: Instant::now() };
+        self.presence().shown = Some(shown);
+    }
+
+    /// Whether that is so recent that a backup or another key may follow (45 CFR 164.312(d)).
+    pub(super) fn has_lately_shown(&self) -> Result<(), ErrorReport> {
+        let (now, shown) = (self.now(), self.presence().shown);
+        let lately = shown.is_some_and(|shown| {
+            shown.since.elapsed() < LATELY && now < shown.at.plus_seconds(LATELY.as_secs().cast_signed())
+        });
+        if lately { Ok(()) } else { Err(ErrorReport::new(ErrorCode::ShowWhoYouAre)) }
     }
 
     /// Begins to watch a session that has lasted so many milliseconds by the clock; what this program has counted of it
@@ -329,6 +355,7 @@ impl Inner {
         let untold = self.presence().locked.take().map(|locked| locked.untold).unwrap_or_default();
         let opening = Opening { action: "session.unlock", reason: Some(how), remember: how != "pin", untold };
         self.open_person_as(workstation, session, opening, None).await;
+        self.has_shown();
         self.attend(|watch, _| watch.unveil());
     }
 

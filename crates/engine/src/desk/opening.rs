@@ -295,6 +295,7 @@ impl Inner {
                 let action = "session.sign-in";
                 let opening = Opening { action, reason: signed_in_by, remember: true, untold: Vec::new() };
                 self.open_person_as(workstation, session, opening, None).await;
+                self.has_shown();
             }
         }
         if let Some((before, server)) = before {
@@ -602,7 +603,7 @@ impl Inner {
         {
             // What was left behind a locked screen does not outlive it.
             let mut presence = self.presence();
-            (presence.locked, presence.parting) = (None, None);
+            (presence.locked, presence.parting, presence.shown) = (None, None, None);
         }
         let before = std::mem::replace(&mut *self.state(), next);
         *self.glass() = None;

@@ -124,7 +124,10 @@ impl Inner {
         let _turn = self.turn.lock().await;
         self.still_open(open)?;
         match self.try_pin(&open.session, pin, At::AnOpenDesk).await? {
-            Tried::Right => Ok(()),
+            Tried::Right => {
+                self.has_shown();
+                Ok(())
+            }
             Tried::Wrong(left) => Err(wrong_pin(left)),
             Tried::Spent => Err(wrong_pin(0)),
             Tried::NoPin => Err(ErrorReport::new(none)),

@@ -143,7 +143,9 @@ impl Inner {
             return Err(ErrorReport::new(ErrorCode::OtherPerson));
         }
         // Without it the provider's word has been refused already.
-        session.auth_time().map(drop).ok_or_else(|| ErrorReport::new(ErrorCode::NotShownAgain))
+        session.auth_time().ok_or_else(|| ErrorReport::new(ErrorCode::NotShownAgain))?;
+        self.has_shown();
+        Ok(())
     }
 }
 
