@@ -60,6 +60,8 @@ struct Front {
     tags: bool,
     /// Refuses whatever is asked, and asks for so many seconds.
     refusing: Arc<Mutex<Option<u32>>>,
+    /// Refuses what begins so and nothing else.
+    only: Arc<Mutex<Option<&'static str>>>,
     /// The token has expired.
     expired: Arc<AtomicBool>,
 }
@@ -103,7 +105,8 @@ async fn answer(front: &Front, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let what = format!("{} {}", parts.method, parts.uri);
     let (too_many, left, reset) = front.count(now);
-    let refusing = *front.refusing.lock().unwrap();
+    let only = front.only.lock().unwrap().unwrap_or_default();
+    let refusing = front.refusing.lock().unwrap().filter(|_| parts.uri.path().starts_with(only));
     let refused = if too_many { Some(u32::try_from(reset).unwrap()) } else { refusing };
     let status = if refused.is_some() { " 429" } else { "" };
     front.arrived.lock().unwrap().push((now, format!("{what}{status}")));
@@ -301,6 +304,7 @@ async fn start(clock: SetClock, says: bool, tags: bool) -> (Front, SocketAddr, S
         says,
         tags,
         refusing: Arc::default(),
+        only: Arc::default(),
         expired: Arc::default(),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -602,6 +606,36 @@ async fn a_change_on_a_page_behind_the_first_is_found() {
             ward.pass(&bench, 1).await;
         }
         assert_eq!(ward.refusals(), 0);
+        bench.desk.close().await;
+    }
+}
+
+#[tokio::test]
+async fn news_of_which_the_server_gives_the_rest_only_later_is_no_news_less() {
+    if !keyring_is_here() {
+        return;
+    }
+    // Of one page, and of more.
+    for (requests, tags) in [(1, true), (1, false), (130, true)] {
+        let ward = Ward::open(true, tags);
+        for number in 0..requests {
+            ward.request(&format!("patient-{number}")).await;
+        }
+        let data = TempDir::new().unwrap();
+        let bench = ward.desk(&data).await;
+        ward.pass(&bench, 120).await;
+        *ward.front.only.lock().unwrap() = Some("/v1/appointments");
+        *ward.front.refusing.lock().unwrap() = Some(30);
+        let asked = ward.request("patient-1").await;
+        let mut passed = 0;
+        while ward.refusals() == 0 {
+            assert!(passed < 400, "it was not asked for");
+            ward.pass(&bench, 1).await;
+            passed += 1;
+        }
+        *ward.front.refusing.lock().unwrap() = None;
+        ward.pass(&bench, 200).await;
+        assert!(bench.desk.consultation(&asked).await.is_ok(), "of {requests}, tags {tags}: it is lost");
         bench.desk.close().await;
     }
 }

@@ -138,6 +138,22 @@ impl Inner {
             self.is_in_step(open).await;
             return Ok(());
         };
+        let taken = self.take_changed(open, directory, rota, page).await;
+        if taken.is_err() {
+            // It is not in the files, so it is news still.
+            rota.forget_list();
+        }
+        taken
+    }
+
+    /// Takes in a list of which this page has changed: what goes with it is asked for, and may be refused.
+    async fn take_changed(
+        self: &Arc<Self>,
+        open: &Arc<Open>,
+        directory: bool,
+        rota: &mut Rota,
+        page: Page<Consultation>,
+    ) -> Result<(), ClientError> {
         let count = page.rows.len().saturating_add(page.skipped);
         let whole = page.total.map_or(count < PAGE as usize, |total| total <= count as u64);
         if !whole {

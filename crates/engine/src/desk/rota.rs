@@ -154,6 +154,12 @@ impl Rota {
         self.wait = if changed { BRISK } else { (self.wait * 3 / 2).min(CALM) };
     }
 
+    /// What was seen of it is not in the files: it is looked at again, as if for the first time.
+    pub(super) fn forget_list(&mut self) {
+        self.listed = None;
+        self.pages.clear();
+    }
+
     pub(super) const fn booked(&mut self, now: Instant) {
         self.booked = Some(now);
     }
