@@ -62,6 +62,10 @@ struct Front {
     refusing: Arc<Mutex<Option<u32>>>,
     /// Refuses what begins so and nothing else.
     only: Arc<Mutex<Option<&'static str>>>,
+    /// Does what is decided, and answers that it cannot just now.
+    unable: Arc<AtomicBool>,
+    /// What it says of one record is no record.
+    garbled: Arc<AtomicBool>,
     /// The token has expired.
     expired: Arc<AtomicBool>,
 }
@@ -124,6 +128,9 @@ async fn answer(front: &Front, request: Request<Body>) -> Response {
         });
         return axum::Json(session).into_response();
     }
+    if front.garbled.load(Ordering::SeqCst) && what.starts_with("GET /v1/consultations/") {
+        return axum::Json(json!({})).into_response();
+    }
     let url = format!("http://{}{}", front.gateway, parts.uri);
     let mut passed = front.http.request(parts.method, url);
     for name in ["if-none-match", "content-type", "idempotency-key", "accept-envelope"] {
@@ -141,6 +148,12 @@ async fn answer(front: &Front, request: Request<Body>) -> Response {
             .header("x-chatehr-on-behalf-of", BASE64_URL_SAFE_NO_PAD.encode(me));
     }
     let came = passed.body(to_bytes(body, usize::MAX).await.unwrap()).send().await.unwrap();
+    if front.unable.load(Ordering::SeqCst) && what.starts_with("PUT") {
+        if front.garbled.load(Ordering::SeqCst) {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "600")]).into_response();
+    }
     let mut response = Response::builder().status(came.status());
     for (name, value) in came.headers() {
         let kept = !matches!(name.as_str(), "transfer-encoding" | "content-length" | "connection" | "etag");
@@ -305,6 +318,8 @@ async fn start(clock: SetClock, says: bool, tags: bool) -> (Front, SocketAddr, S
         tags,
         refusing: Arc::default(),
         only: Arc::default(),
+        unable: Arc::default(),
+        garbled: Arc::default(),
         expired: Arc::default(),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -636,6 +651,35 @@ async fn news_of_which_the_server_gives_the_rest_only_later_is_no_news_less() {
         *ward.front.refusing.lock().unwrap() = None;
         ward.pass(&bench, 200).await;
         assert!(bench.desk.consultation(&asked).await.is_ok(), "of {requests}, tags {tags}: it is lost");
+        bench.desk.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_found_out_is_asked_ever_more_seldom() {
+    if !keyring_is_here() {
+        return;
+    }
+    for locked in [false, true] {
+        let ward = Ward::open(true, true);
+        let id = ward.request("patient-1").await;
+        let data = TempDir::new().unwrap();
+        let bench = ward.desk(&data).await;
+        ward.pass(&bench, 60).await;
+        ward.front.garbled.store(true, Ordering::SeqCst);
+        ward.front.unable.store(true, Ordering::SeqCst);
+        let told = bench.desk.accept(&id).await.unwrap_err();
+        assert_eq!(told.code, ErrorCode::MayHaveHappened);
+        ward.front.unable.store(false, Ordering::SeqCst);
+        if locked {
+            bench.desk.lock_now().await.unwrap();
+        }
+        let from = ward.arrived().len();
+        ward.pass(&bench, 1500).await;
+        let about = format!("GET /v1/consultations/{id}");
+        let asked = since(&ward, from).iter().filter(|(_, what)| what.starts_with(&about)).count();
+        assert!((5..=40).contains(&asked), "behind the lock {locked}: {asked} times");
+        assert_eq!(ward.refusals(), 0, "behind the lock {locked}");
         bench.desk.close().await;
     }
 }

@@ -45,6 +45,8 @@ const HERD: u64 = 750;
 const END_WAITS: u64 = 3;
 /// So often it has helped nothing before it doubles.
 const FRUITLESS: u32 = 8;
+/// Between two looks at what became of a question, in seconds; it doubles likewise.
+const LOOK_INTO: u64 = 1;
 /// Answers that cannot be read before a person is asked; the server may have acted on each.
 const UNREADABLE: u32 = 6;
 /// Attempts under way at once.
@@ -94,14 +96,29 @@ pub(super) struct Course {
     fruitless: u32,
     /// Something waits that failed.
     waits: bool,
+    /// So many questions were in doubt; when they were last looked into, and how often that has shown nothing.
+    doubts: usize,
+    looked_into: Option<Instant>,
+    in_vain: u32,
 }
 
 impl Course {
     /// How long it is until the waits may be ended once more.
     fn may_end_waits_in(&self, now: Instant) -> Duration {
-        let apart = END_WAITS << self.fruitless.saturating_sub(FRUITLESS).min(5);
-        let since = self.ended.map_or(Duration::MAX, |ended| now.saturating_duration_since(ended));
-        Duration::from_secs(apart).min(Duration::from_secs(60)).saturating_sub(since)
+        left_of(END_WAITS, self.fruitless, self.ended, now)
+    }
+
+    /// The same of what is in doubt: who cannot be told must not use up what the server lets be asked.
+    fn may_look_into_in(&self, now: Instant) -> Duration {
+        left_of(LOOK_INTO, self.in_vain, self.looked_into, now)
+    }
+
+    /// So many questions are in doubt: another one is looked into at the next contact.
+    fn note_doubts(&mut self, doubts: usize) {
+        if doubts > self.doubts {
+            (self.looked_into, self.in_vain) = (None, 0);
+        }
+        self.doubts = doubts;
     }
 
     fn has_recovered(&self) -> bool {
@@ -114,6 +131,13 @@ impl Course {
             count.mark_unchanged();
         }
     }
+}
+
+/// What is left of so many seconds since then, which double after having been in vain for a while, up to a minute.
+fn left_of(apart: u64, in_vain: u32, last: Option<Instant>, now: Instant) -> Duration {
+    let apart = apart << in_vain.saturating_sub(FRUITLESS).min(6);
+    let since = last.map_or(Duration::MAX, |last| now.saturating_duration_since(last));
+    Duration::from_secs(apart).min(Duration::from_secs(60)).saturating_sub(since)
 }
 
 impl Inner {
@@ -147,6 +171,7 @@ impl Inner {
         let mut wait = LOOK_AGAIN;
         if course.online_since != Some(since) {
             course.online_since = Some(since);
+            course.note_doubts(0);
             // What failed for want of a connection need not wait now that there is one.
             self.put_right(open, true).await;
         } else if course.waits && course.has_recovered() {
@@ -171,9 +196,15 @@ impl Inner {
             if receipts {
                 self.send_receipts(open).await;
             }
-            self.clear_doubts(open).await;
+            course.note_doubts(open.doubts.count());
+            if course.doubts > 0 && course.may_look_into_in(Instant::now()).is_zero() {
+                self.clear_doubts(open).await;
+                (course.looked_into, course.in_vain) =
+                    (Some(Instant::now()), course.in_vain.saturating_add(1));
+            }
         }
-        if open.doubts.count() > 0 { wait.min(Duration::from_secs(1)) } else { wait }
+        course.note_doubts(open.doubts.count());
+        if course.doubts > 0 { wait.min(course.may_look_into_in(Instant::now())) } else { wait }
     }
 
     /// Ends after so long, or sooner: when there is something new to send, or a server that failed does again. Whether it
