@@ -656,6 +656,23 @@ async fn news_of_which_the_server_gives_the_rest_only_later_is_no_news_less() {
 }
 
 #[tokio::test]
+async fn what_became_of_a_decision_is_asked_also_of_a_server_that_wants_to_be_left_alone() {
+    if !keyring_is_here() {
+        return;
+    }
+    let ward = Ward::open(true, true);
+    let id = ward.request("patient-1").await;
+    let data = TempDir::new().unwrap();
+    let bench = ward.desk(&data).await;
+    ward.pass(&bench, 60).await;
+    ward.front.unable.store(true, Ordering::SeqCst);
+    bench.desk.accept(&id).await.unwrap();
+    let record = ward.tell("GET", &format!("/consultations/{id}"), json!({})).await;
+    assert_eq!(record["physicianId"], ME);
+    bench.desk.close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_found_out_is_asked_ever_more_seldom() {
     if !keyring_is_here() {
         return;

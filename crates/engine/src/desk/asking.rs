@@ -213,7 +213,8 @@ impl Inner {
         }
         tracing::warn!(%error, "An answer was lost; the question is repeated.");
         if !self.knows_repeats() {
-            return match open.server.consultation(id).await {
+            // It is the person's question still, whatever the server has asked for with its answer.
+            return match open.server.for_the_person().consultation(id).await {
                 Ok(record) if is_done(&record) => Word::Given(Box::new(record)),
                 // Nothing of it has happened, or not yet: the same may be asked anew.
                 Ok(_) => Word::Refused(error),
