@@ -99,6 +99,8 @@ impl Allowance {
     pub(crate) fn asked_for(&mut self, now: Instant, asked: Option<Duration>, too_many: bool) {
         let window = self.window.filter(|window| too_many && window.left == 0);
         let told = window.map(|window| window.ends.saturating_duration_since(now));
+        // One that has had enough and may be asked again at once would be, without end.
+        let asked = asked.filter(|asked| !(too_many && asked.is_zero()));
         let Some(asked) = asked.or(told).or(too_many.then_some(UNSAID)) else { return };
         let until = later(now, asked.min(LONGEST_ASKED));
         let until = self.hold.map_or(until, |hold| hold.until.max(until));
@@ -223,6 +225,13 @@ mod tests {
         allowance.heard(now, &told(100, 0, 77));
         allowance.asked_for(now, None, true);
         assert_eq!(allowance.held(now), Some(Duration::from_secs(77)));
+    }
+
+    #[test]
+    fn one_who_has_asked_too_much_and_may_again_at_once_leaves_it_alone_all_the_same() {
+        let (mut allowance, now) = (Allowance::default(), Instant::now());
+        allowance.asked_for(now, Some(Duration::ZERO), true);
+        assert_eq!(allowance.held(now), Some(UNSAID));
     }
 
     #[test]
