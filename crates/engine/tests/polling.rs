@@ -648,9 +648,14 @@ async fn news_of_which_the_server_gives_the_rest_only_later_is_no_news_less() {
             ward.pass(&bench, 1).await;
             passed += 1;
         }
+        let there = async || bench.desk.consultation(&asked).await.is_ok();
+        assert!(there().await, "of {requests}, tags {tags}: what it has given is here");
+        let again = ward.arrived().len();
         *ward.front.refusing.lock().unwrap() = None;
         ward.pass(&bench, 200).await;
-        assert!(bench.desk.consultation(&asked).await.is_ok(), "of {requests}, tags {tags}: it is lost");
+        let asked = since(&ward, again);
+        let appointments = |(_, what): &&(i64, String)| what.starts_with("GET /v1/appointments");
+        assert!(asked.iter().any(|one| appointments(&one)), "of {requests}, tags {tags}: {asked:?}");
         bench.desk.close().await;
     }
 }

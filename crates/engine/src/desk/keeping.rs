@@ -407,22 +407,25 @@ impl Inner {
         telling: &Telling,
     ) -> Result<Vec<Consultation>, ClientError> {
         let consultations = self.still_kept(open, page.rows).await;
-        let mut changes = if page.skipped == 0 {
+        let changes = if page.skipped == 0 {
             vec![CacheChange::AllConsultations(consultations.clone())]
         } else {
             // Some could not be read; what is held of those must not go.
             consultations.iter().cloned().map(CacheChange::Consultation).collect()
         };
-        changes.push(self.fetch_appointments(open).await?);
+        self.store(open, changes).await;
+        telling.listed();
+        self.alert_gone_all_but(&consultations);
+        // What is urgent waits for nothing that is still to be asked for, and may be refused.
+        if !self.alerts_name_patients() {
+            self.alert_if_need_be(open, &consultations).await;
+        }
+        self.tell(ChangeNotice { state: true, lists: true, ..ChangeNotice::default() });
+        let mut changes = vec![self.fetch_appointments(open).await?];
         if directory {
             changes.push(CacheChange::Physicians(open.server.physicians().await?.rows));
         }
         self.store(open, changes).await;
-        telling.listed();
-        self.alert_gone_all_but(&consultations);
-        if !self.alerts_name_patients() {
-            self.alert_if_need_be(open, &consultations).await;
-        }
         self.tell(ChangeNotice { state: true, lists: true, appointments: true, ..ChangeNotice::default() });
 
         if directory {
