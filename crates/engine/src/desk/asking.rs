@@ -184,7 +184,7 @@ impl Inner {
     }
 
     /// Ends when this desk has been locked or left.
-    async fn is_left(&self, open: &Arc<Open>) {
+    pub(super) async fn is_left(&self, open: &Arc<Open>) {
         while self.still_open(open).is_ok() {
             time::sleep(LOOK).await;
         }
@@ -266,8 +266,12 @@ impl Inner {
         // The action is done; what follows from it must not be lost when the window stops waiting, nor turn a success
         // into an error.
         let taken = async move {
-            if let Err(error) = inner.take_consultation(&open, record).await {
-                tracing::warn!(%error, "The conversation is fetched later.");
+            tokio::select! {
+                taken = inner.take_consultation(&open, record) => if let Err(error) = taken {
+                    tracing::warn!(%error, "The conversation is fetched later.");
+                },
+                // What hangs would hold the files that are opened again.
+                () = inner.is_left(&open) => {}
             }
         };
         tokio::spawn(taken).await.map_err(|error| report::internal(&error))

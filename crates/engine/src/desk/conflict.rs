@@ -61,8 +61,12 @@ impl Inner {
             if self.show_consultation(open, record.clone()).await {
                 let (inner, open, id) = (self.clone(), open.clone(), id.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = inner.refresh_conversation(&open, &id).await {
-                        tracing::warn!(%error, "The conversation is fetched later.");
+                    tokio::select! {
+                        fetched = inner.refresh_conversation(&open, &id) => if let Err(error) = fetched {
+                            tracing::warn!(%error, "The conversation is fetched later.");
+                        },
+                        // What hangs would hold the files that are opened again.
+                        () = inner.is_left(&open) => return,
                     }
                     inner.tell_consultations(vec![id]);
                 });
@@ -76,8 +80,11 @@ impl Inner {
         }
         let (inner, open, id) = (self.clone(), open.clone(), id.clone());
         tokio::spawn(async move {
-            if let Err(error) = inner.refresh_consultation(&open, &id, true).await {
-                tracing::warn!(%error, "The present state is fetched later.");
+            tokio::select! {
+                fetched = inner.refresh_consultation(&open, &id, true) => if let Err(error) = fetched {
+                    tracing::warn!(%error, "The present state is fetched later.");
+                },
+                () = inner.is_left(&open) => {}
             }
         });
     }

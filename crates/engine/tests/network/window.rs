@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chatehr_contract::*;
-use chatehr_network::Link;
+use chatehr_network::{Fault, Link, What};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -200,4 +200,32 @@ async fn how_long_the_window_waits_while_each_trouble_lasts() {
         println!("{name}: longest {:.0} ms: {waits}", waits.longest().as_secs_f64() * 1000.0);
         world.bench.desk.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fetched_after_a_decision_holds_no_files_of_a_desk_that_is_opened_again() {
+    if !keyring_is_here() {
+        return;
+    }
+    let world = World::open_as_a_person().await;
+    let desk = world.bench.desk.clone();
+    desk.set_pin(set_a_pin()).await.unwrap();
+    let id = world.clinic.request(Urgency::Routine, "a cough").await.id;
+    world.bench.until_known(&id).await;
+    world.network.take();
+    for _ in 0..20 {
+        world.network.plan("GET /v1/messages", Fault::in_request(0, What::Silence));
+    }
+    let (deciding, asked) = (desk.clone(), id.clone());
+    let deciding = tokio::spawn(async move { deciding.accept(&asked).await });
+    while world.network.traffic().faults == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    desk.lock_now().await.unwrap();
+    desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(PIN) }).await.unwrap();
+    let state = desk.state().await;
+    assert!(matches!(state.stage, Stage::Ready { .. }), "{:?}", state.stage);
+    timeout(FAR_TOO_LONG, deciding).await.unwrap().unwrap().unwrap();
+    world.network.heal();
+    world.bench.until_status(&id, &ConsultationStatus::Assigned).await;
 }
