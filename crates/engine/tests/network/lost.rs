@@ -291,7 +291,7 @@ async fn an_answer_for_somebody_who_has_left_ends_nobody_elses_session() {
     let world = World::open_as_a_person().await;
     let (id, _) = ready(&world, "accept").await;
     let desk = world.bench.desk.clone();
-    // On its way for so long that the next person is there when it would come back.
+    // On its way for so long that the next person is there when it comes back, of a session that has ended.
     let slowly = Pace { latency: Duration::from_secs(6), ..Pace::default() };
     world.network.set_pace(slowly);
     let asked = tokio::spawn(async move { desk.accept(&id).await });
@@ -302,7 +302,7 @@ async fn an_answer_for_somebody_who_has_left_ends_nobody_elses_session() {
     world.bench.desk.sign_in(LINDQVIST).await.unwrap();
     world.bench.until_ready().await;
     assert_eq!(asked.await.unwrap().unwrap_err().code, ErrorCode::MayHaveHappened);
-    sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(7)).await;
     let stage = world.bench.desk.state().await.stage;
     assert!(matches!(&stage, Stage::Ready { person } if person.id.as_str() == "physician-13"), "{stage:?}");
 }

@@ -137,7 +137,7 @@ async fn nothing_that_the_window_asks_waits_for_a_network_that_swallows_everythi
     let save = desk.save_support_bundle(SaveSupportBundle { file });
     answered.of("save_support_bundle", save).await.unwrap();
     answered.of("test_alert", desk.test_alert()).await.unwrap();
-    let note = AlertNote { id: waits.clone(), deed: AlertDeed::Shown };
+    let note = AlertNote { id: id.clone(), deed: AlertDeed::Shown };
     answered.of("note_alert", desk.note_alert(note)).await.unwrap();
     answered.of("try_again", desk.try_again()).await.unwrap();
     answered.of("close_glass", desk.close_glass()).await.unwrap();
