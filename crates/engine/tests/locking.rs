@@ -18,6 +18,7 @@ use std::{
 use chatehr_audit::{Criteria, Entry, Outcome};
 use chatehr_contract::*;
 use chatehr_engine::{Alert, Clock as _, Desk, Settings, Surroundings};
+use chatehr_network::{Fault, Network, What};
 use chatehr_vault::Vault;
 use support::*;
 use tempfile::TempDir;
@@ -664,4 +665,86 @@ async fn a_sign_out_waits_for_no_server() {
     bench.desk.sign_out().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     assert!(matches!(bench.desk.state().await.stage, Stage::SignIn { .. }));
+}
+
+/// A way to this clinic that can be made worse, and settings that lead over it.
+async fn by_way_of(clinic: &Clinic, data: &TempDir) -> (Network, Settings) {
+    let direct = clinic.settings(data.path());
+    let server = direct.api_url.strip_prefix("http://").unwrap().strip_suffix("/v1").unwrap();
+    let way = Network::to(server.parse().unwrap(), 1).await.unwrap();
+    let settings = Settings { api_url: url(way.address()), ..direct };
+    (way, settings)
+}
+
+async fn until_one_hangs(way: &Network) {
+    for _ in 0..100 {
+        if way.traffic().faults > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing hangs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_whose_session_it_is_that_hangs_keeps_nobody_from_their_screen() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let (way, settings) = by_way_of(&clinic, &data).await;
+    way.plan("GET /v1/session", Fault::in_answer(0, What::Silence));
+    let bench = with_pin(&settings, &hands).await;
+    until_one_hangs(&way).await;
+    bench.desk.lock_now().await.unwrap();
+    unlock(&bench, PIN).await.unwrap();
+    let state = bench.until("open or not", |state| !is_locked(state)).await;
+    assert!(is_ready(&state), "{:?}", state.stage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_that_hangs_keeps_nobody_from_their_screen() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let (way, settings) = by_way_of(&clinic, &data).await;
+    let bench = with_pin(&settings, &hands).await;
+    let id = clinic.request(Urgency::Routine, "Swollen ankle").await.id;
+    bench.until_known(&id).await;
+    clinic.taken_by(LINDQVIST, &id).await;
+    bench.until_gone(&id).await;
+    for hanging in [format!("POST /v1/consultations/{id}/break-glass"), "GET /v1/messages".to_owned()] {
+        way.take();
+        way.plan(&hanging, Fault::in_answer(0, What::Silence));
+        let (desk, reason) = (bench.desk.clone(), "Collapsed in the waiting room".to_owned());
+        let request = BreakGlass { id: id.clone(), reason, pin: SecretText::new(PIN) };
+        let asked = tokio::spawn(async move { desk.break_glass(request).await });
+        until_one_hangs(&way).await;
+        bench.desk.lock_now().await.unwrap();
+        unlock(&bench, PIN).await.unwrap();
+        let state = bench.until("open or not", |state| !is_locked(state)).await;
+        assert!(is_ready(&state), "{hanging}: {:?}", state.stage);
+        assert!(state.glass.is_none());
+        asked.await.unwrap().unwrap_err();
+        bench.until_online().await;
+    }
+    bench.desk.close().await;
+    drop(bench);
+    let entries = files_of(&settings).await.search_audit(&Criteria::default(), None, 1000).unwrap();
+    let of_glass: Vec<_> = entries
+        .iter()
+        .rev()
+        .filter(|entry| ["break_glass.open", "break_glass.close"].contains(&entry.said.action.as_str()))
+        .collect();
+    let told: Vec<_> =
+        of_glass.iter().map(|entry| (entry.said.outcome, entry.said.reason.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            (Outcome::Failed, Some("MAY_HAVE_HAPPENED")),
+            (Outcome::Success, Some("Collapsed in the waiting room")),
+            (Outcome::Success, Some("lock")),
+        ]
+    );
 }

@@ -111,30 +111,55 @@ impl Inner {
         }
         let new = NewBreakGlass { reason, minutes: None };
         let server = open.server.for_the_person();
-        let answer = server.break_glass(&id, &new, key.as_str()).await;
+        let mut asking = {
+            let (server, id) = (server.clone(), id.clone());
+            tokio::spawn(async move { server.break_glass(&id, &new, key.as_str()).await })
+        };
+        let answer = tokio::select! {
+            answer = &mut asking => answer.map_err(|error| report::internal(&error))?,
+            // A question that hangs would hold the files that are opened again.
+            () = self.is_left(&open) => {
+                tokio::spawn(async move {
+                    if let Ok(Ok(_)) = asking.await {
+                        drop(server.close_glass(&id).await);
+                    }
+                });
+                let reason = Some(ErrorCode::MayHaveHappened.as_str().to_owned());
+                self.note(&open, NewEntry { outcome: Outcome::Failed, reason, ..entry }).await;
+                return Err(self.gone(&open));
+            }
+        };
         let patient = answer.as_ref().ok().map(|glass| glass.patient_id.clone());
         let entry = NewEntry { patient, ..entry };
+        let closing = NewEntry { action: Action::GlassClose.as_str().to_owned(), ..entry.clone() };
         self.note(&open, answer.as_ref().err().map_or(entry.clone(), |error| record::refused(entry, error)))
             .await;
         let glass = answer.map_err(|error| told(&error))?;
-        let held = match fetched(&server, &glass, self.now()).await {
+        let held = tokio::select! {
+            held = fetched(&server, &glass, self.now()) => held.map_err(|error| told(&error)),
+            () = self.is_left(&open) => {
+                let gone = self.gone(&open);
+                self.note(&open, NewEntry { reason: Some(why_left(&gone).to_owned()), ..closing }).await;
+                Err(gone)
+            }
+        };
+        let held = match held {
             Ok(held) => held,
             Err(error) => {
-                drop(open.server.close_glass(&id).await);
-                return Err(told(&error));
+                tokio::spawn(async move { drop(server.close_glass(&id).await) });
+                return Err(error);
             }
         };
         let until = held.shown.until;
-        let _turn = self.turn.lock().await;
+        let turn = self.turn_at(&open).await;
         // One at a time: what was open before is closed, unless it is the same and goes on.
-        if self.open_glass().is_some_and(|before| before.id != id) {
+        if turn.is_ok() && self.open_glass().is_some_and(|before| before.id != id) {
             self.close_glass(&open, "another").await;
         }
         if let Some(held) = self.hold_up(&open, held) {
             // The screen locked, or the person left, while it was being opened.
-            let gone = self.still_open(&open).err().unwrap_or_else(|| ErrorReport::new(ErrorCode::SignedOut));
-            let why = if gone.code == ErrorCode::Locked { "lock" } else { "session" };
-            self.glass_closed(&open, &held, why).await;
+            let gone = self.gone(&open);
+            self.glass_closed(&open, &held, why_left(&gone)).await;
             return Err(gone);
         }
         let task = tokio::spawn(self.clone().close_glass_at(open, id.clone(), until));
@@ -301,6 +326,11 @@ async fn fetched(server: &SignedIn, glass: &BrokenGlass, now: Timestamp) -> Resu
     let until = Timestamp::from_millis(now.millis().saturating_add(lasts));
     let shown = OpenGlass { id: id.clone(), reason: glass.reason.clone(), until };
     Ok(Glass { shown, consultation, patient, messages })
+}
+
+/// In the audit log: why it closed while it was being opened.
+fn why_left(gone: &ErrorReport) -> &'static str {
+    if gone.code == ErrorCode::Locked { "lock" } else { "session" }
 }
 
 fn told(error: &ClientError) -> ErrorReport {

@@ -33,7 +33,12 @@ impl Desk {
             return Err(self.inner.refused(&open, Action::GlassList, &all, report).await);
         }
         open.record(vec![open.entry(Action::GlassList.as_str(), self.inner.now())]).await?;
-        let rows = open.server.broken_glass().await.map_err(|error| report::client(&error))?.rows;
+        let listed = tokio::select! {
+            listed = open.server.broken_glass() => listed,
+            // A question that hangs would hold the files that are opened again.
+            () = self.inner.is_left(&open) => return Err(self.inner.gone(&open)),
+        };
+        let rows = listed.map_err(|error| report::client(&error))?.rows;
         if let Some(latest) = latest(&rows) {
             let news = open.vault(move |vault| {
                 vault.see_glass(latest)?;

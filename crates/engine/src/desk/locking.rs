@@ -38,6 +38,9 @@ const LATELY: Duration = Duration::from_secs(5 * 60);
 /// How long a window may still hand in what it had.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// Opening, locking and ending come one after the other.
+pub(super) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 /// The session of whoever is or was at the window.
 #[derive(Default)]
 pub(super) struct Presence {
@@ -123,6 +126,17 @@ impl Desk {
 impl Inner {
     pub(super) fn presence(&self) -> MutexGuard<'_, Presence> {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The turn of whoever does something at this desk. Gone when the desk is: who waits for it holds the files that are
+    /// opened again.
+    pub(super) async fn turn_at(&self, open: &Arc<Open>) -> Result<Turn<'_>, ErrorReport> {
+        let turn = tokio::select! {
+            turn = self.turn.lock() => turn,
+            () = self.is_left(open) => return Err(self.gone(open)),
+        };
+        self.still_open(open)?;
+        Ok(turn)
     }
 
     fn limits(&self, open: &Open) -> Limits {

@@ -347,6 +347,11 @@ impl Inner {
         present.is_some_and(|present| std::ptr::eq(Arc::as_ptr(&present), open))
     }
 
+    /// What is said to whoever has left this desk.
+    fn gone(&self, open: &Arc<Open>) -> ErrorReport {
+        self.still_open(open).err().unwrap_or_else(|| ErrorReport::new(ErrorCode::SignedOut))
+    }
+
     /// Whether it is still this desk that is open: what takes long may come back to a locked screen, or to somebody else.
     fn still_open(&self, open: &Arc<Open>) -> Result<(), ErrorReport> {
         let now = self.open()?;

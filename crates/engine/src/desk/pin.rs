@@ -69,9 +69,7 @@ impl Inner {
             self.note_pin(open, action, Outcome::Refused, &error).await;
             return Err(error);
         }
-        let _turn = self.turn.lock().await;
-        // It may have locked meanwhile, or be somebody else's desk.
-        self.still_open(open)?;
+        let _turn = self.turn_at(open).await?;
         let set = pin.is_some();
         open.record(vec![open.entry(action, self.now())]).await?;
         if let Err(error) = self.keep_lock(&open.session, move |kept| kept.set_pin(pin)).await {
@@ -121,8 +119,7 @@ impl Inner {
         none: ErrorCode,
     ) -> Result<(), ErrorReport> {
         // One after the other, and not beside a lock: each reads how often it was tried, and writes it back.
-        let _turn = self.turn.lock().await;
-        self.still_open(open)?;
+        let _turn = self.turn_at(open).await?;
         match self.try_pin(&open.session, pin, At::AnOpenDesk).await? {
             Tried::Right => {
                 self.has_shown();

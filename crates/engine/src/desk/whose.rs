@@ -4,7 +4,7 @@
 //! record, and from then on the desk shows and allows what goes with it; whoever has no place here any more is signed out
 //! and told why. An answer that does not come, or a server that cannot say, changes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use chatehr_audit::NewEntry;
 use chatehr_client::{ClientError, WhoAmI};
@@ -20,24 +20,27 @@ use super::{
 impl Inner {
     /// Asks, apart from whoever calls: what comes of it may end the task that asked.
     pub(super) fn ask_whose_it_is(self: &Arc<Self>, open: &Arc<Open>) {
-        let (inner, open) = (self.clone(), open.clone());
+        // Weakly: a question that hangs would hold the files that are opened again.
+        let (inner, server, open) = (self.clone(), open.server.clone(), Arc::downgrade(open));
         tokio::spawn(async move {
-            match open.server.whoami().await {
-                Ok(who) => inner.take_whose_it_is(open, who).await,
+            match server.whoami().await {
+                Ok(who) => inner.take_whose_it_is(&open, who).await,
                 // Whoever keeps the desk in step ends the session; here it is only heard earlier.
-                Err(ClientError::SignedOut) if inner.still_open(&open).is_ok() => inner.end_session(),
+                Err(ClientError::SignedOut) => {
+                    if open.upgrade().is_some_and(|open| inner.still_open(&open).is_ok()) {
+                        inner.end_session();
+                    }
+                }
                 Err(error) => tracing::debug!(%error, "Whose session it is has not been told."),
             }
         });
     }
 
-    async fn take_whose_it_is(self: Arc<Self>, open: Arc<Open>, who: WhoAmI) {
-        let Some(session) = changed(&open.session, who) else { return };
+    async fn take_whose_it_is(self: Arc<Self>, open: &Weak<Open>, who: WhoAmI) {
         let Ok(workstation) = self.workstation() else { return };
         let _turn = self.turn.lock().await;
-        if self.still_open(&open).is_err() {
-            return;
-        }
+        let Some(open) = open.upgrade().filter(|open| self.still_open(open).is_ok()) else { return };
+        let Some(session) = changed(&open.session, who) else { return };
         if session.id != open.session.id || !has_a_desk(&session.role) {
             let (left, server) = (open.session.clone(), open.server.clone());
             self.end_session_for(ErrorCode::RoleGone);
