@@ -667,6 +667,33 @@ async fn a_sign_out_waits_for_no_server() {
     assert!(matches!(bench.desk.state().await.stage, Stage::SignIn { .. }));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_while_their_screen_opens_is_signed_out() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    for wait in [50, 200, 400] {
+        bench.desk.lock_now().await.unwrap();
+        let held = token(&settings);
+        let desk = bench.desk.clone();
+        let opening =
+            tokio::spawn(
+                async move { desk.unlock_with_pin(UnlockWithPin { pin: SecretText::new(PIN) }).await },
+            );
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        bench.desk.sign_out().await.unwrap();
+        drop(opening.await.unwrap());
+        let state = bench.desk.state().await;
+        assert!(matches!(state.stage, Stage::SignIn { .. }), "after {wait} ms: {:?}", state.stage);
+        until_refused(&clinic, &held).await;
+        bench.desk.sign_in(OKAFOR).await.unwrap();
+        bench.until_online().await;
+    }
+}
+
 /// A way to this clinic that can be made worse, and settings that lead over it.
 async fn by_way_of(clinic: &Clinic, data: &TempDir) -> (Network, Settings) {
     let direct = clinic.settings(data.path());
@@ -747,4 +774,21 @@ async fn an_emergency_that_hangs_keeps_nobody_from_their_screen() {
             (Outcome::Success, Some("lock")),
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desktop_that_locks_while_the_files_get_another_key_locks_the_window_too() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    let desk = bench.desk.clone();
+    let replacing = tokio::spawn(async move { desk.replace_records_key().await });
+    bench.until("closed for it", |state| matches!(state.stage, Stage::Starting)).await;
+    bench.desk.lock_with_session().await;
+    replacing.await.unwrap().unwrap();
+    let state = bench.desk.state().await;
+    assert!(is_locked(&state), "{:?}", state.stage);
 }

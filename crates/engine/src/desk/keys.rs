@@ -65,8 +65,12 @@ impl Desk {
             .map_err(|error| report::slots(&error))
         })
         .await?;
-        self.inner.open_person(workstation, session, false, Some(KeyAtHand::new(key, false))).await;
-        self.inner.has_shown();
+        let _turn = self.inner.turn.lock().await;
+        // Somebody may have signed out meanwhile.
+        if self.inner.state().blocked_session.as_ref() == Some(&session) {
+            self.inner.open_person(workstation, session, false, Some(KeyAtHand::new(key, false))).await;
+            self.inner.has_shown();
+        }
         Ok(())
     }
 
@@ -221,6 +225,7 @@ impl Desk {
             return Ok(code);
         }
         let workstation = self.inner.workstation()?;
+        let _turn = self.inner.turn.lock().await;
         let session = self.blocked_by(ErrorCode::HeaderForeign)?;
         let (place, now) = (workstation.place_of(&session.id), self.inner.now());
         let (new_key, random) = (self.inner.new_key()?, self.inner.random()?);
@@ -241,6 +246,8 @@ impl Desk {
     /// open, or blocked, under the key that counts.
     pub async fn replace_records_key(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
+        // A desktop that locks meanwhile, or a person who leaves, waits for the files.
+        let _turn = self.inner.turn.lock().await;
         let (open, place) = self.at_open_files()?;
         let (session, old) = (open.session.clone(), open.key.clone());
         let in_keyring = old.in_keyring.load(Ordering::Relaxed);
@@ -275,10 +282,7 @@ impl Desk {
             Ok(Err(error)) => (Some(old), Err(report::rekey(&error))),
             Err(error) => (None, Err(report::internal(&error))),
         };
-        // Somebody may have signed out meanwhile.
-        if matches!(self.inner.state().stage, Stage::Starting) {
-            self.inner.open_person(workstation, session, false, key).await;
-        }
+        self.inner.open_person(workstation, session, false, key).await;
         outcome
     }
 

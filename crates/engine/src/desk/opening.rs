@@ -48,6 +48,7 @@ impl Desk {
     /// Opens the desk as far as it goes: to the last person's files, to the sign-in, or to what is in the way.
     pub async fn start(&self) {
         self.inner.follow_desktop();
+        let _turn = self.inner.turn.lock().await;
         self.inner.start().await;
     }
 
@@ -103,6 +104,8 @@ impl Desk {
     /// When the keyring does not let go of the session; nobody is signed in all the same.
     pub async fn sign_out(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
+        // Files that are being opened would be open afterwards.
+        let _turn = self.inner.turn.lock().await;
         let left = self.inner.signed_in_or_blocked();
         let mut telling = None;
         if let Ok(open) = self.inner.open() {
@@ -126,6 +129,7 @@ impl Desk {
     /// # Errors
     /// None of its own: the state says how it went.
     pub async fn try_again(&self) -> Result<(), ErrorReport> {
+        let turn = self.inner.turn.lock().await;
         let (blocked, session, key) = {
             let state = self.inner.state();
             let blocked = matches!(state.stage, Stage::Blocked { .. });
@@ -140,6 +144,7 @@ impl Desk {
             }
             (true, None, _) => self.inner.start().await,
             _ => {
+                drop(turn);
                 if let Ok(open) = self.inner.open() {
                     self.inner.put_right(&open, true).await;
                 }
@@ -157,6 +162,7 @@ impl Desk {
     /// When nothing is damaged, or the file cannot be moved.
     pub async fn rebuild_cache(&self) -> Result<(), ErrorReport> {
         let workstation = self.inner.workstation()?;
+        let _turn = self.inner.turn.lock().await;
         let (session, key) = {
             let state = self.inner.state();
             match (&state.stage, &state.blocked_session) {
