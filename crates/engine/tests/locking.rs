@@ -694,6 +694,41 @@ async fn who_signs_out_while_their_screen_opens_is_signed_out() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_beside_a_pin_that_is_tried_gives_no_try_back_and_both_are_on_record() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = with_pin(&settings, &hands).await;
+    bench.desk.lock_now().await.unwrap();
+    bench.desk.close().await;
+    drop(bench);
+    let bench = self::bench(&settings, &hands);
+    bench.desk.start().await;
+    bench.until("locked", is_locked).await;
+    let wrong = async {
+        for _ in 0..4 {
+            assert_eq!(unlock(&bench, "111111").await.unwrap_err().code, ErrorCode::WrongPin);
+        }
+    };
+    let refused = futures_util::future::join_all((0..4).map(|_| bench.desk.sign_in(MARTA)));
+    let (told_off, ()) = tokio::join!(refused, wrong);
+    assert!(told_off.iter().all(|told| told.as_ref().unwrap_err().code == ErrorCode::WrongRole));
+    // Nobody washes the tries out of the record either.
+    for _ in 0..20 {
+        bench.desk.sign_in(MARTA).await.unwrap_err();
+    }
+    unlock(&bench, PIN).await.unwrap();
+    bench.until("open", is_ready).await;
+    bench.desk.close().await;
+    drop(bench);
+    let entries = session_entries(&files_of(&settings).await);
+    let tries = told(&entries).into_iter().filter(|one| *one == ("session.unlock", Outcome::Refused, "pin"));
+    assert_eq!(tries.count(), 4, "{:?}", told(&entries));
+}
+
 /// A way to this clinic that can be made worse, and settings that lead over it.
 async fn by_way_of(clinic: &Clinic, data: &TempDir) -> (Network, Settings) {
     let direct = clinic.settings(data.path());

@@ -19,8 +19,9 @@ use crate::session_clock::Limits;
 
 /// How often a PIN may be wrong.
 const TRIES: u32 = 5;
-/// Untold entries that are kept; there are never more than the tries and an end.
-const MOST_UNTOLD: usize = 16;
+/// Untold entries of one action that are kept, the latest: more than the tries. Whoever is refused often in one way does
+/// not wash what is on record of another out of it.
+const MOST_UNTOLD: usize = 8;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,9 +154,13 @@ impl KeptLock {
     }
 
     pub(super) fn tell_later(&mut self, at: Timestamp, action: &str, refused: bool, reason: &str) {
+        let same = |untold: &Untold| untold.action == action;
+        if self.untold.iter().filter(|untold| same(untold)).count() >= MOST_UNTOLD
+            && let Some(first) = self.untold.iter().position(same)
+        {
+            self.untold.remove(first);
+        }
         self.untold.push(Untold { at, action: action.to_owned(), refused, reason: reason.to_owned() });
-        let surplus = self.untold.len().saturating_sub(MOST_UNTOLD);
-        self.untold.drain(..surplus);
     }
 
     /// The entries that waited for the audit log to open.

@@ -509,6 +509,7 @@ impl Inner {
         } else if let Some(session) = self.locked_session().filter(|_| taken_back) {
             let (inner, now) = (self.clone(), self.now());
             tokio::spawn(async move {
+                let _turn = inner.turn.lock().await;
                 inner.note_at_next_opening(&session, now, REFRESH, true, REFUSED_GRANT).await;
             });
         }

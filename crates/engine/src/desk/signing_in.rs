@@ -282,7 +282,11 @@ impl Inner {
         if let Some(open) = parting {
             let reason = Some(code.to_owned());
             self.note(&open, NewEntry { outcome: Outcome::Refused, reason, ..open.entry(action, now) }).await;
-        } else if let Some(session) = self.locked_session() {
+            return;
+        }
+        // Not beside a PIN that is tried: both read what is kept, and write it back.
+        let _turn = self.turn.lock().await;
+        if let Some(session) = self.locked_session() {
             self.note_at_next_opening(&session, now, action, true, code).await;
         }
     }
