@@ -812,6 +812,32 @@ async fn an_emergency_that_hangs_keeps_nobody_from_their_screen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_changes_is_nobody_at_the_window() {
+    if !keyring_is_here() {
+        return;
+    }
+    let (mut clinic, data, hands) = (Clinic::patient().await, TempDir::new().unwrap(), SetClock::default());
+    let settings = clinic.settings(data.path());
+    let bench = bench(&settings, &hands);
+    bench.desk.start().await;
+    bench.desk.sign_in(MENSAH).await.unwrap();
+    bench.until_online().await;
+    clinic.stop().await;
+    clinic.sessions_say("$.delegatesFor", "physician-13");
+    bench.until_offline().await;
+    hands.move_by(250);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    clinic.start_again().await;
+    let other = |state: &ProgramState| {
+        matches!(&state.stage, Stage::Ready { person }
+            if person.delegates_for.as_ref().is_some_and(|id| id.as_str() == "physician-13"))
+    };
+    bench.until("acts for the other one", other).await;
+    hands.move_by(51);
+    bench.until("locked", is_locked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_desktop_that_locks_while_the_files_get_another_key_locks_the_window_too() {
     if !keyring_is_here() {
         return;

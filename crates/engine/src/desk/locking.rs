@@ -44,7 +44,7 @@ pub(super) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
 /// The session of whoever is or was at the window.
 #[derive(Default)]
 pub(super) struct Presence {
-    clock: Option<SessionClock>,
+    pub(super) clock: Option<SessionClock>,
     /// Whose clock it is, without the token: this outlives the session.
     session: String,
     pub(super) limits: Option<Limits>,

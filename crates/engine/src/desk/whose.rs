@@ -60,6 +60,10 @@ impl Inner {
         let said = NewEntry { reason: Some(reason), ..open.entry("session.change", self.now()) };
         let key = open.key.clone();
         drop(open);
+        // Whoever waits for the browser holds the files.
+        self.give_up_attempt();
+        // Nobody at the window has done anything.
+        let clock = self.presence().clock.clone();
         let tasks = std::mem::take(&mut self.state().tasks);
         self.close(Stage::Starting);
         for task in tasks {
@@ -70,6 +74,7 @@ impl Inner {
         let opening =
             Opening { action: "session.resume", reason: Some("role"), remember: true, untold: vec![said] };
         self.open_person_as(workstation, session, opening, Some(key)).await;
+        self.presence().clock = clock;
     }
 }
 
