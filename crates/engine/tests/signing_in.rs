@@ -810,3 +810,31 @@ async fn a_sign_in_that_fails_behind_the_lock_leaves_the_persons_own_session_as_
     let state = place.bench.until("online or signed out", settled).await;
     assert_eq!(who(&state), Some("physician-12"), "{:?}", state.stage);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_waits_for_nobody_in_the_browser_and_the_next_sign_in_begins_anew() {
+    if !keyring_is_here() {
+        return;
+    }
+    let clinic = Clinic::open().await;
+    let data = TempDir::new().unwrap();
+    let mut place = Place::new(demonstration(&clinic, data.path())).await;
+    place.begin(SignInWay::Browser);
+    let address = place.address().await;
+    let page = place.agent.open(&address).await;
+    place.agent.submit(&page, &[("account", "physician-12")]).await;
+    place.bench.until("open", |state| who(state) == Some("physician-12")).await;
+    place.bench.until_online().await;
+    let desk = place.bench.desk.clone();
+    let request = SetPin { pin: SecretText::new("402917"), present: None };
+    let asked = tokio::spawn(async move { desk.set_pin(request).await });
+    place.address().await;
+    place.clock.move_by(12 * 3600 + 1);
+    let over = |state: &ProgramState| matches!(state.stage, Stage::SignIn { .. });
+    let state = place.bench.until("over", over).await;
+    assert_eq!(state.clinic_sign_in.waiting, None);
+    let told = tokio::time::timeout(Duration::from_secs(5), asked).await.unwrap().unwrap();
+    told.unwrap_err();
+    place.begin(SignInWay::Browser);
+    place.address().await;
+}

@@ -254,6 +254,8 @@ impl Desk {
         let new = KeyAtHand::new(self.inner.new_key()?, in_keyring);
         let (now, random) = (self.inner.now(), self.inner.random()?);
         open.record(vec![open.entry("vault.rekey", now)]).await?;
+        // Whoever waits for the browser holds the files.
+        self.inner.give_up_attempt();
         drop(open);
         let tasks = std::mem::take(&mut self.inner.state().tasks);
         self.inner.close(Stage::Starting);

@@ -318,6 +318,10 @@ impl Inner {
             self.close_glass(open, "session").await;
         }
         let Some((session, server)) = self.signed_in_here() else { return };
+        if self.open().is_ok() {
+            // Whoever was to show again who they are signs in now.
+            self.give_up_attempt();
+        }
         let now = self.now();
         self.close(Stage::SignIn {
             accounts: Vec::new(),

@@ -492,6 +492,10 @@ impl Inner {
     pub(super) fn end_session_for(self: &Arc<Self>, why: ErrorCode) {
         let (taken_back, error) = (why == ErrorCode::SignInTakenBack, Some(ErrorReport::new(why)));
         let parting = self.presence().parting.clone();
+        if self.open().is_ok() {
+            // Whoever was to show again who they are signs in now.
+            self.give_up_attempt();
+        }
         if let Some(open) = self.open().ok().or(parting) {
             let (inner, glass, entry) =
                 (self.clone(), self.take_glass(), open.entry("session.end", self.now()));
@@ -536,6 +540,8 @@ impl Inner {
     pub(super) fn block(&self, open: &Open, error: ErrorReport) {
         let present = self.state().open.as_ref().is_some_and(|now| std::ptr::eq(Arc::as_ptr(now), open));
         if present {
+            // Whoever waits for the browser holds the files.
+            self.give_up_attempt();
             if let (Some(glass), Some(inner), Ok(open)) =
                 (self.take_glass(), open.inner.upgrade(), self.open())
             {
