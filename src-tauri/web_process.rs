@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chatehr_contract::{Stage, command::CHANGED_EVENT};
+use chatehr_contract::{Person, Stage, command::CHANGED_EVENT};
 use chatehr_engine::Desk;
 use tauri::{App, Listener, Manager, Runtime, WebviewWindow};
 use tokio::{sync::Notify, time};
@@ -52,23 +52,32 @@ pub fn end_with_session<R: Runtime>(app: &App<R>, label: &'static str, desk: Des
     let heard = changed.clone();
     app.listen_any(CHANGED_EVENT, move |_| heard.notify_one());
     tauri::async_runtime::spawn(async move {
-        let mut was_open = false;
+        let mut shown = None;
         loop {
             changed.notified().await;
             let stage = desk.state().await.stage;
-            if was_open && matches!(stage, Stage::Locked { .. }) {
+            if shown.is_some() && matches!(stage, Stage::Locked { .. }) {
                 time::sleep(LAST_WORDS).await;
             }
-            let is_open = matches!(desk.state().await.stage, Stage::Ready { .. });
-            if was_open
-                && !is_open
+            if has_left(&mut shown, desk.state().await.stage)
                 && let Some(window) = app.get_webview_window(label)
             {
                 end(&window);
             }
-            was_open = is_open;
         }
     });
+}
+
+/// Whether whoever the page shows has left, or is somebody else by now. Whose files are only opened anew has not: the page
+/// waits for what came of it.
+fn has_left(shown: &mut Option<Person>, stage: Stage) -> bool {
+    let now = match stage {
+        Stage::Starting => return false,
+        Stage::Ready { person } => Some(person),
+        Stage::SignIn { .. } | Stage::Locked { .. } | Stage::Blocked { .. } => None,
+    };
+    let before = std::mem::replace(shown, now);
+    before.is_some() && before != *shown
 }
 
 fn end<R: Runtime>(window: &WebviewWindow<R>) {
@@ -86,5 +95,50 @@ fn end<R: Runtime>(window: &WebviewWindow<R>) {
     };
     if let Err(error) = ended {
         tracing::warn!(%error, "The window's page goes on in the process of whoever has left.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatehr_contract::{ErrorCode, ErrorReport, PersonId, PersonName, Role, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_page_ends_with_its_person_and_not_while_their_files_get_another_key() {
+        let name = PersonName { family: "Mensah".to_owned(), given: vec!["Efua".to_owned()] };
+        let person = |physician: &str| Person {
+            id: PersonId::new("nurse-3"),
+            name: name.clone(),
+            role: Role::Nurse,
+            specialties: Vec::new(),
+            delegates_for: Some(PersonId::new(physician)),
+        };
+        let open = |physician: &str| Stage::Ready { person: person(physician) };
+        let signed_out = || Stage::SignIn { accounts: Vec::new(), error: None };
+        let since = Timestamp::from_millis(0);
+        let locked =
+            Stage::Locked { person: name.clone(), since, outbox_waiting: 0, urgent: 0, pin_tries: 0 };
+        let blocked = Stage::Blocked { error: ErrorReport::new(ErrorCode::CacheDamaged), ways: Vec::new() };
+        let stages = [
+            (Stage::Starting, false),
+            (signed_out(), false),
+            (open("physician-12"), false),
+            (open("physician-12"), false),
+            (Stage::Starting, false),
+            (open("physician-12"), false),
+            (locked, true),
+            (open("physician-12"), false),
+            (Stage::Starting, false),
+            (open("physician-13"), true),
+            (Stage::Starting, false),
+            (signed_out(), true),
+            (open("physician-13"), false),
+            (blocked, true),
+        ];
+        let mut shown = None;
+        for (number, (stage, left)) in stages.into_iter().enumerate() {
+            assert_eq!(has_left(&mut shown, stage), left, "{number}");
+        }
     }
 }
