@@ -119,7 +119,12 @@ impl Tray {
                 let shown =
                     tauri::async_runtime::spawn_blocking(|| is_shown().is_ok()).await.unwrap_or(false);
                 tray.0.shown.store(shown, Ordering::Relaxed);
-                let now = words(&desk.state().await);
+                let state = desk.state().await;
+                if before.is_some() && matches!(state.stage, Stage::Starting) {
+                    // Files that are opened anew are still somebody's.
+                    continue;
+                }
+                let now = words(&state);
                 tray.0.signed_in.store(now.signed_in, Ordering::Relaxed);
                 if before.as_ref() != Some(&now) {
                     if before.is_some_and(|before: Words| before.signed_in) && !now.signed_in {
