@@ -838,18 +838,26 @@ async fn a_role_that_changes_is_nobody_at_the_window() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_desktop_that_locks_while_the_files_get_another_key_locks_the_window_too() {
+async fn a_lock_that_is_asked_for_while_the_files_get_another_key_comes_after_it() {
     if !keyring_is_here() {
         return;
     }
     let (clinic, data, hands) = (Clinic::open().await, TempDir::new().unwrap(), SetClock::default());
     let settings = clinic.settings(data.path());
     let bench = with_pin(&settings, &hands).await;
-    let desk = bench.desk.clone();
-    let replacing = tokio::spawn(async move { desk.replace_records_key().await });
-    bench.until("closed for it", |state| matches!(state.stage, Stage::Starting)).await;
-    bench.desk.lock_with_session().await;
-    replacing.await.unwrap().unwrap();
-    let state = bench.desk.state().await;
-    assert!(is_locked(&state), "{:?}", state.stage);
+    for by_desktop in [true, false] {
+        let desk = bench.desk.clone();
+        let replacing = tokio::spawn(async move { desk.replace_records_key().await });
+        bench.until("closed for it", |state| matches!(state.stage, Stage::Starting)).await;
+        if by_desktop {
+            bench.desk.lock_with_session().await;
+        } else {
+            bench.desk.lock_now().await.unwrap();
+        }
+        replacing.await.unwrap().unwrap();
+        let state = bench.desk.state().await;
+        assert!(is_locked(&state), "{:?}", state.stage);
+        unlock(&bench, PIN).await.unwrap();
+        bench.until_online().await;
+    }
 }

@@ -86,15 +86,14 @@ impl Desk {
     /// # Errors
     /// Nobody is signed in.
     pub async fn lock_now(&self) -> Result<(), ErrorReport> {
-        self.inner.open()?;
-        self.inner.clone().lock("person").await;
-        Ok(())
+        self.inner.clone().lock("person").await
     }
 
     /// Locks the screen because the desktop's own session is locked, or the machine goes to sleep; nothing where nobody is
     /// signed in.
     pub async fn lock_with_session(&self) {
-        self.inner.clone().lock("session").await;
+        // There is nobody to tell.
+        drop(self.inner.clone().lock("session").await);
     }
 
     /// Opens the records of whoever locked them.
@@ -249,10 +248,10 @@ impl Inner {
         }
     }
 
-    /// Locks the screen of whoever is signed in.
-    async fn lock(self: Arc<Self>, why: &'static str) {
+    /// Locks the screen of whoever is signed in, also if their files are just being opened.
+    async fn lock(self: Arc<Self>, why: &'static str) -> Result<(), ErrorReport> {
         let _turn = self.turn.lock().await;
-        let Ok(open) = self.open() else { return };
+        let open = self.open()?;
         // Whoever was to show again who they are shows it at the locked screen now.
         self.give_up_attempt();
         let glass = self.take_glass();
@@ -291,6 +290,7 @@ impl Inner {
             }
         }
         self.begin_locked(Some(open), place);
+        Ok(())
     }
 
     /// A screen that was locked when the program ended, or left alone for too long.
