@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Failure, Outcome, http,
-    process::{Running, descendants, wait_for},
+    process::{PATIENCE, Running, descendants, wait_for},
     session::Session,
 };
 
@@ -95,7 +95,21 @@ impl Window {
 
     /// Runs a function's body in the page.
     pub(crate) fn script(&self, body: &str, arguments: &[Value]) -> Outcome<Value> {
-        self.ask("POST", "/execute/sync", Some(&json!({"script": body, "args": arguments})))
+        self.execute("sync", body, arguments)
+    }
+
+    /// A page that is loaded anew meanwhile, as after a lock, answers nothing and is asked again.
+    fn execute(&self, how: &str, body: &str, arguments: &[Value]) -> Outcome<Value> {
+        let (path, wish) = (format!("/execute/{how}"), json!({"script": body, "args": arguments}));
+        let began = Instant::now();
+        loop {
+            match self.ask("POST", &path, Some(&wish)) {
+                Err(why) if why.to_string().contains("no such frame") && began.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// All elements that a selector names, as they are now.
@@ -196,7 +210,7 @@ impl Window {
     pub(crate) fn painted(&self) -> Outcome<()> {
         let script =
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(1)))";
-        self.ask("POST", "/execute/async", Some(&json!({"script": script, "args": []}))).map(drop)
+        self.execute("async", script, &[]).map(drop)
     }
 
     /// Whether the program has ended: by itself, or because it was asked to.
