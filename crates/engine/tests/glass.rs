@@ -376,3 +376,26 @@ async fn nobody_else_is_told_and_nobody_of_what_they_did_themselves() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert!(!scene.bench.desk.state().await.glass_news);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_who_was_told_is_told_until_they_look_although_the_servers_clock_was_set_back() {
+    let Some(mut scene) = Scene::open(Policy::default(), FELDMAN).await else { return };
+    let restart = async |scene: &mut Scene, ahead| {
+        scene.clinic.stop().await;
+        scene.bench.until_offline().await;
+        scene.clinic.start_again_with(Policy::default(), ahead).await;
+        scene.bench.until_online().await;
+    };
+    restart(&mut scene, 3600).await;
+    scene.okafor_opens("by a clock that is ahead").await;
+    scene.until_told(true).await;
+    scene.bench.desk.broken_glass().await.unwrap();
+    scene.until_told(false).await;
+    restart(&mut scene, 0).await;
+    scene.okafor_opens("by one that is right").await;
+    scene.until_told(true).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert!(scene.bench.desk.state().await.glass_news, "nobody has looked");
+    scene.bench.desk.broken_glass().await.unwrap();
+    assert!(!scene.bench.desk.state().await.glass_news);
+}
