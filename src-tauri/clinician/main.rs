@@ -6,7 +6,7 @@ mod administration;
 mod commands;
 mod console;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use chatehr_desktop::{
     alert_test, automation, log,
@@ -21,6 +21,9 @@ use chatehr_start::core_image;
 
 /// The window's label, in tauri.conf.json and in its capability.
 const WINDOW: &str = "clinician";
+
+/// How long the desktop has to take notifications back when the program ends.
+const TAKEN_BACK: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     // Before anything that needs a display.
@@ -59,10 +62,18 @@ fn main() -> ExitCode {
             });
             Ok(())
         })
-        .run(automation::allow_if_asked(tauri::generate_context!()));
-    tauri::async_runtime::block_on(ending.close());
+        .build(automation::allow_if_asked(tauri::generate_context!()));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(app) => {
+            // Not `run`, which ends the process where it stands: nothing would be closed or taken back.
+            let code = app.run_return(|_, _| {});
+            tauri::async_runtime::block_on(async {
+                ending.close().await;
+                // Notifications are taken back by tasks of their own; one that stays would answer to nobody.
+                tokio::time::sleep(TAKEN_BACK).await;
+            });
+            u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
         Err(error) => {
             tracing::error!(%error, "The window could not be opened.");
             ExitCode::FAILURE

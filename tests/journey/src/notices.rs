@@ -32,6 +32,7 @@ const TURNS: &[(&str, Turn)] = &[
     ("the notification service dies: the window alerts and says so", service_dies),
     ("it is back: what still waits is shown again", service_returns),
     ("on record: where it was shown, heard, put off and opened", on_record),
+    ("the window is closed: no notification outlives the program", outlived_by_none),
 ];
 
 /// Walks through it in a desktop session of its own and tells each step as it ends. An error means that it could not
@@ -197,6 +198,16 @@ fn service_returns(place: &mut Workplace<'_>) -> Outcome<()> {
             !standing.text.contains("No desktop notifications")
         })
         .map(drop)
+}
+
+fn outlived_by_none(place: &mut Workplace<'_>) -> Outcome<()> {
+    connection(place.open()?, "online")?;
+    let id = request(place, "urgent")?;
+    alerts_to(place.window()?, &id)?;
+    until_displayed(place, 1)?;
+    place.close_window()?;
+    wait_for("the program has ended", || Ok(place.window()?.has_ended().then_some(())))?;
+    until_displayed(place, 0)
 }
 
 fn on_record(place: &mut Workplace<'_>) -> Outcome<()> {

@@ -62,7 +62,7 @@ pub fn tray(places: &Places, shelf: &mut dyn Shelf, tell: &mut dyn FnMut(&Step))
             // A window that is closed or hidden paints nothing; the display is there all the same.
             |tray, file: &Path| {
                 let ended = tray.place.window().map_or(true, Window::has_ended);
-                if ended || tray.window_id()?.is_none() {
+                if ended || tray.place.window_id()?.is_none() {
                     tray.place.session.picture(file)
                 } else {
                     tray.place.picture(file)
@@ -75,24 +75,8 @@ pub fn tray(places: &Places, shelf: &mut dyn Shelf, tell: &mut dyn FnMut(&Step))
 }
 
 impl Tray<'_> {
-    /// Closes the window as the keys of the window manager do.
-    fn close_window(&self) -> Outcome<()> {
-        let id = self.window_id()?.ok_or_else(|| Failure::new("there is no window to close"))?;
-        self.place
-            .session
-            .ask("xdotool", &["windowactivate", "--sync", &id, "key", "alt+F4"])
-            .map(drop)
-            .ok_or_else(|| Failure::new("xdotool could not close the window"))
-    }
-
-    /// The window that a person sees, if they see one.
-    fn window_id(&self) -> Outcome<Option<String>> {
-        let found = self.place.session.ask("xdotool", &["search", "--onlyvisible", "--name", "^ChatEHR"]);
-        Ok(found.and_then(|ids| ids.lines().next().map(ToOwned::to_owned)))
-    }
-
     fn until_hidden(&self) -> Outcome<()> {
-        wait_for("the window is gone from the screen", || Ok(self.window_id()?.is_none().then_some(())))
+        wait_for("the window is gone from the screen", || Ok(self.place.window_id()?.is_none().then_some(())))
     }
 
     /// Waits until the icon itself says it, before anybody opens its menu.
@@ -114,7 +98,7 @@ fn ends_without_a_tray(tray: &mut Tray<'_>) -> Outcome<()> {
     let window = tray.place.open()?;
     window.press(&test_with("sign-in-account", "code", PHYSICIAN))?;
     connection(window, "online")?;
-    tray.close_window()?;
+    tray.place.close_window()?;
     wait_for("the program has ended", || Ok(tray.place.window()?.has_ended().then_some(())))?;
     tray.place.close();
     Ok(())
@@ -174,7 +158,7 @@ fn locks(tray: &mut Tray<'_>) -> Outcome<()> {
 fn goes_on(tray: &mut Tray<'_>) -> Outcome<()> {
     // The icon is known to be shown by the next look.
     std::thread::sleep(std::time::Duration::from_secs(6));
-    tray.close_window()?;
+    tray.place.close_window()?;
     tray.until_hidden()?;
     wait_for("it is said that the program goes on", || {
         let said = notification::all(tray.place.session.notifications())?;
@@ -185,7 +169,7 @@ fn goes_on(tray: &mut Tray<'_>) -> Outcome<()> {
 
 fn comes_back(tray: &mut Tray<'_>) -> Outcome<()> {
     tray.shelf.press("Open")?;
-    wait_for("the window is back", || Ok(tray.window_id()?.map(drop)))
+    wait_for("the window is back", || Ok(tray.place.window_id()?.map(drop)))
 }
 
 fn quits(tray: &mut Tray<'_>) -> Outcome<()> {

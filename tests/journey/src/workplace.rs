@@ -190,6 +190,21 @@ impl<'a> Workplace<'a> {
         self.window.as_ref().ok_or_else(|| Failure::new("the clinician's window is not open"))
     }
 
+    /// Closes the window as the keys of the window manager do.
+    pub(crate) fn close_window(&self) -> Outcome<()> {
+        let id = self.window_id()?.ok_or_else(|| Failure::new("there is no window to close"))?;
+        self.session
+            .ask("xdotool", &["windowactivate", "--sync", &id, "key", "alt+F4"])
+            .map(drop)
+            .ok_or_else(|| Failure::new("xdotool could not close the window"))
+    }
+
+    /// The window that a person sees, if they see one.
+    pub(crate) fn window_id(&self) -> Outcome<Option<String>> {
+        let found = self.session.ask("xdotool", &["search", "--onlyvisible", "--name", "^ChatEHR"]);
+        Ok(found.and_then(|ids| ids.lines().next().map(ToOwned::to_owned)))
+    }
+
     pub(crate) fn close(&mut self) {
         drop(self.window.take());
     }
