@@ -152,7 +152,7 @@ impl Config {
         let mut problems = Vec::new();
         if self.api_key.is_empty() {
             problems.push(
-                "CHATEHR_API_KEY is not set: choose a long random key and give it to every client".into(),
+                "CHATEHR_API_KEY is not set: choose a long random key for whatever acts in people's names; workstations and kiosks get keys of their own".into(),
             );
         } else if !self.api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
             problems.push("CHATEHR_API_KEY must be printable ASCII without spaces".into());

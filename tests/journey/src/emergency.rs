@@ -41,8 +41,12 @@ pub fn emergency(places: &Places, tell: &mut dyn FnMut(&Step)) -> Outcome<Vec<St
     let mut record = Record::begin(&places.pictures)?;
     let mut place = Workplace::new(places)?;
     for (name, scene) in SCENES {
-        let step =
-            record.step(name, &mut place, |place| scene(place), |place, file: &Path| place.picture(file));
+        let step = record.step(
+            name,
+            &mut place,
+            |place| scene(place),
+            |place, file: &Path| place.picture(file).or_else(|_| place.session.picture(file)),
+        );
         tell(&step);
     }
     record.finish()

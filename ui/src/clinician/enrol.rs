@@ -21,6 +21,8 @@ use crate::{
 /// What the view is made of.
 #[derive(PartialEq, Properties)]
 pub struct EnrolProps {
+    /// The code that was made and not yet typed back. It is told once, so it outlives a look at something urgent.
+    pub made: UseStateHandle<Option<Rc<NewRecoveryCode>>>,
     /// Where it goes on.
     pub dispatch: Dispatch,
 }
@@ -30,7 +32,7 @@ pub struct EnrolProps {
 pub fn Enrol(props: &EnrolProps) -> Html {
     let backend = use_backend();
     let doing = use_doing();
-    let made = use_state(|| None::<Rc<NewRecoveryCode>>);
+    let made = props.made.clone();
     let make = {
         let (doing, made) = (doing.clone(), made.setter());
         move |_| {
@@ -41,8 +43,11 @@ pub fn Enrol(props: &EnrolProps) -> Html {
         }
     };
     let on_done = {
-        let dispatch = props.dispatch.clone();
-        Callback::from(move |()| dispatch.dispatch(Step::Go(View::Queue)))
+        let (dispatch, made) = (props.dispatch.clone(), made.setter());
+        Callback::from(move |()| {
+            made.set(None);
+            dispatch.dispatch(Step::Go(View::Queue));
+        })
     };
     let later = on_done.reform(|_: MouseEvent| ());
     html! {
@@ -69,5 +74,24 @@ pub fn Enrol(props: &EnrolProps) -> Html {
                 }
             </section>
         </main>
+    }
+}
+
+/// While a code waits to be written down and something else is on the screen.
+#[component]
+pub fn CodeWaits(props: &EnrolProps) -> Html {
+    if props.made.is_none() {
+        return Html::default();
+    }
+    let show = {
+        let dispatch = props.dispatch.clone();
+        move |_| dispatch.dispatch(Step::Go(View::Enrol))
+    };
+    html! {
+        <div class="offline-banner key-banner" role="status" data-test="code-waits">
+            <Icon glyph={Glyph::Key} />
+            <p><strong>{ "Your recovery code waits to be written down. " }</strong>{ "It is shown until then, or until the screen locks." }</p>
+            <button type="button" class="button small" onclick={show} data-test="show-code">{ "Show it" }</button>
+        </div>
     }
 }

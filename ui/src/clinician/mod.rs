@@ -185,6 +185,7 @@ fn use_replacing(dispatch: Dispatch) -> (Doing, Callback<()>) {
 fn Work(props: &WorkProps) -> Html {
     let WorkProps { shell, state, person, dispatch, .. } = props;
     let theme = use_state(|| None::<AttrValue>);
+    let code = use_state(|| None);
     let offline = matches!(state.connection, Connection::Offline { .. });
     use_keys(shell.clone(), dispatch.clone());
     let close_help = {
@@ -200,48 +201,74 @@ fn Work(props: &WorkProps) -> Html {
         <div class={classes!("shell", shows_one.then_some("shows-one"))}>
             { rail::rail(&rail::RailProps { state: state.clone(), person: person.clone(), view: shell.view, dispatch: dispatch.clone(), on_lock }) }
             <div class="work">
-                if let Some(glass) = state.glass.clone() {
-                    <glass::GlassBanner shown={shows_one && shell.selected.as_ref() == Some(&glass.id)} {glass} dispatch={dispatch.clone()} />
-                }
-                if state.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
-                <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} emergency={shell.emergency.is_some()} />
-                <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
-                    dispatch={dispatch.clone()} />
-                if offline {
-                    <connection::ConnectionBanner connection={state.connection.clone()} synced_at={state.synced_at} />
-                }
-                { connection::first_load(state.loading) }
-                if let Some(error) = state.clock.off.clone() { <notice::ErrorNotice {error} caution=true /> }
-                <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
-                if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
-                if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
-                { match shell.view {
-                    View::Queue | View::Mine => html! {
-                        <div class="panes" key="panes">
-                            <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
-                                counts={state.counts} selected={shell.selected.clone()}
-                                revision={shell.revisions.lists} dispatch={dispatch.clone()} />
-                            { consultation::consultation(&consultation::ConsultationProps {
-                                id: shell.selected.clone(),
-                                person: person.clone(),
-                                revision: shell.revisions.consultation,
-                                offline,
-                                details: shell.details,
-                                dispatch: dispatch.clone(),
-                            }) }
-                        </div>
-                    },
-                    View::Appointments => html! {
-                        <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
-                            dispatch={dispatch.clone()} />
-                    },
-                        View::Enrol => html! { <enrol::Enrol key="enrol" dispatch={dispatch.clone()} /> },
-                    View::Settings => html! {
-                        <settings::Settings key="settings" glass={shell.revisions.glass} replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
-                            on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
-                            dispatch={dispatch.clone()} />
-                    },
-                } }
+                // Each in a place of its own: Yew 0.23 may look for a neighbour that is not there when one comes or goes.
+                <div class="slot">
+                    if let Some(glass) = state.glass.clone() {
+                        <glass::GlassBanner shown={shows_one && shell.selected.as_ref() == Some(&glass.id)} {glass} dispatch={dispatch.clone()} />
+                    }
+                </div>
+                <div class="slot">
+                    if state.glass_news && glass::may_list(person) { <glass::GlassNews dispatch={dispatch.clone()} /> }
+                </div>
+                <div class="slot">
+                    <here::Here locks_at={state.locks_at} session_ends_at={state.session_ends_at} emergency={shell.emergency.is_some()} />
+                </div>
+                <div class="slot">
+                    <notice::AlertBanner alerts={shell.alerts.clone()} {offline} alone={state.notifications.is_some()}
+                        dispatch={dispatch.clone()} />
+                </div>
+                <div class="slot">
+                    if offline {
+                        <connection::ConnectionBanner connection={state.connection.clone()} synced_at={state.synced_at} />
+                    }
+                </div>
+                <div class="slot">
+                    { connection::first_load(state.loading) }
+                </div>
+                <div class="slot">
+                    if let Some(error) = state.clock.off.clone() { <notice::ErrorNotice {error} caution=true /> }
+                </div>
+                <div class="slot">
+                    <restore::KeyBanner keys={state.keys} hidden={shell.view == View::Settings} dispatch={dispatch.clone()} />
+                </div>
+                <div class="slot">
+                    if shell.view != View::Enrol { <enrol::CodeWaits made={code.clone()} dispatch={dispatch.clone()} /> }
+                </div>
+                <div class="slot">
+                    if let Some(error) = state.integrity.clone() { <notice::ErrorNotice {error} /> }
+                </div>
+                <div class="slot">
+                    if let Some(error) = props.deaf.clone() { <notice::ErrorNotice {error} /> }
+                </div>
+                <div class="slot">
+                    { match shell.view {
+                        View::Queue | View::Mine => html! {
+                            <div class="panes" key="panes">
+                                <list::List key={format!("{:?}", shell.view)} view={shell.view} person={person.clone()}
+                                    counts={state.counts} selected={shell.selected.clone()}
+                                    revision={shell.revisions.lists} dispatch={dispatch.clone()} />
+                                { consultation::consultation(&consultation::ConsultationProps {
+                                    id: shell.selected.clone(),
+                                    person: person.clone(),
+                                    revision: shell.revisions.consultation,
+                                    offline,
+                                    details: shell.details,
+                                    dispatch: dispatch.clone(),
+                                }) }
+                            </div>
+                        },
+                        View::Appointments => html! {
+                            <appointments::Appointments key="appointments" revision={shell.revisions.appointments} {offline}
+                                dispatch={dispatch.clone()} />
+                        },
+                            View::Enrol => html! { <enrol::Enrol key="enrol" made={code} dispatch={dispatch.clone()} /> },
+                        View::Settings => html! {
+                            <settings::Settings key="settings" glass={shell.revisions.glass} replacing={props.replacing.clone()} state={state.clone()} person={person.clone()} theme={(*theme).clone()}
+                                on_theme={let theme = theme.setter(); move |chosen| theme.set(chosen)}
+                                dispatch={dispatch.clone()} />
+                        },
+                    } }
+                </div>
             </div>
             if let Some(id) = shell.emergency.clone() {
                 <glass::BreakDialog {id} pin_set={state.pin_set} clinic={state.clinic_sign_in.offered} {offline} dispatch={dispatch.clone()} />

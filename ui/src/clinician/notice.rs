@@ -4,6 +4,7 @@ use chatehr_contract::{
     AlertDeed, AlertNote, AlertNotice, ConsultationId, ConsultationRef, ErrorReport, Timestamp,
     command::clinician as command,
 };
+use gloo_timers::callback::Timeout;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -123,6 +124,22 @@ fn use_noting_what_is_shown(backend: Backend, first: Option<&AlertNotice>) {
     });
 }
 
+/// How long another request stands at the top before it can be pressed: whoever presses meant the one before.
+const SETTLES: u32 = 700;
+
+/// Whether what stands there has stood there long enough to be meant.
+#[hook]
+fn use_settled(first: Option<ConsultationId>) -> bool {
+    let settled = use_state(|| None::<ConsultationId>);
+    let set = settled.setter();
+    use_effect_with(first.clone(), move |first| {
+        let first = first.clone();
+        let timer = Timeout::new(SETTLES, move || set.set(first));
+        move || drop(timer)
+    });
+    *settled == first
+}
+
 /// The alerts at the window's top, the most pressing in words, the others counted.
 #[component]
 pub fn AlertBanner(props: &AlertsProps) -> Html {
@@ -134,6 +151,7 @@ pub fn AlertBanner(props: &AlertsProps) -> Html {
     let words =
         use_server_clock(first.clone(), |now, alert| alert.as_ref().map(|alert| alert_words(now, alert)));
     use_noting_what_is_shown(backend.clone(), first.as_ref());
+    let settled = use_settled(first.as_ref().map(|alert| alert.consultation_id.clone()));
     let (Some(first), Some(words)) = (first, words) else { return Html::default() };
     let send = |step: fn(ConsultationId) -> Step, deed| {
         let (dispatch, backend, id) =
@@ -167,18 +185,18 @@ pub fn AlertBanner(props: &AlertsProps) -> Html {
                     <strong aria-live="off">{ words }</strong>
                     if !beside.is_empty() { <span class="alert-beside">{ beside }</span> }
                 </p>
-                <button type="button" class="button small" onclick={send(Step::DropAlert, AlertDeed::PutOff)} data-test="alert-later">
+                <button type="button" class="button small" disabled={!settled} onclick={send(Step::DropAlert, AlertDeed::PutOff)} data-test="alert-later">
                     { "Later" }
                 </button>
                 if first.may_acknowledge {
                     <button type="button" class="button small" onclick={acknowledge} data-test="alert-acknowledge"
-                        disabled={doing.busy() || props.offline}
+                        disabled={doing.busy() || props.offline || !settled}
                         title={if props.offline { "Needs the connection" } else { "Say that you have seen it; nobody else is asked meanwhile" }}>
                         if doing.busy() { <span class="spinner" /> }
                         { "Acknowledge" }
                     </button>
                 }
-                <button type="button" class="button small primary" onclick={send(Step::Open, AlertDeed::Opened)} data-test="alert-open">
+                <button type="button" class="button small primary" disabled={!settled} onclick={send(Step::Open, AlertDeed::Opened)} data-test="alert-open">
                     { "Open" }
                 </button>
             </section>
