@@ -459,6 +459,8 @@ async fn what_hangs_is_repeated_as_soon_as_the_stream_has_fallen_silent() {
     // A request may take longer than the stream may be silent.
     let world = World::open_drawing(Duration::from_secs(120)).await;
     let id = world.mine().await;
+    // What the last event has brought about is over: while its own question hangs, nobody listens to the stream.
+    sleep(Duration::from_secs(2)).await;
     world.network.set_link(Link::BlackHole);
     world.write(&id, "during").await;
     world
