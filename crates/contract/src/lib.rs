@@ -23,6 +23,7 @@ mod record;
 mod request;
 mod sign_in;
 mod time;
+mod unique;
 mod view;
 mod word;
 
@@ -62,5 +63,6 @@ pub use request::{
 };
 pub use sign_in::{BeginSignIn, ClinicSignIn, SignInWait, SignInWay};
 pub use time::{ParseTimestampError, Timestamp};
+pub use unique::Unique;
 pub use view::*;
 pub use word::{AppointmentStatus, ConsultationStatus, MessageKind, Role, SpecialtyCode, Urgency};

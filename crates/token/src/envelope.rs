@@ -3,11 +3,12 @@
 //! A key or an address of one in the header (`jwk`, `jku`, `x5u`, `x5c`) is not even read: keys come from the provider.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chatehr_contract::Unique;
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{error::Refusal, key_set::Key, once::Once};
+use crate::{error::Refusal, key_set::Key};
 
 /// Most bytes of a token.
 const MAX_BYTES: usize = 16 * 1024;
@@ -68,7 +69,10 @@ impl<'a> Envelope<'a> {
             .ok()
             .filter(|holds| *holds)
             .ok_or(Refusal::Signature)?;
-        json::<Once>(self.payload).map(|once| once.0)
+        match json::<Unique>(self.payload)? {
+            Unique(Value::Object(claims)) => Ok(claims),
+            Unique(_) => Err(Refusal::Malformed),
+        }
     }
 }
 

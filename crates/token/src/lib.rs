@@ -35,7 +35,6 @@ mod id_token;
 mod identity;
 mod key_set;
 mod keys;
-mod once;
 mod remembered;
 mod settings;
 mod verifier;

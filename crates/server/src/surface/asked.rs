@@ -7,12 +7,11 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
 };
-use chatehr_contract::{InvalidField, Timestamp, is_reason};
+use chatehr_contract::{InvalidField, Timestamp, Unique, is_reason};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::unique::Unique;
 use crate::{
     problem::Problem,
     provider::{Once, Versions},

@@ -11,7 +11,6 @@ pub(crate) mod route;
 pub(crate) mod schema;
 mod stream;
 mod unchanged;
-mod unique;
 
 use std::{
     collections::BTreeMap,

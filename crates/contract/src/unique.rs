@@ -1,5 +1,6 @@
 //! JSON in which every name stands once. RFC 8259, section 4, leaves it open which of two values counts; a gateway and
-//! the server behind it would not have to agree, and what one has checked the other would not have to do.
+//! the server behind it would not have to agree, and what one has checked the other would not have to do. Of claims
+//! RFC 7519, section 4, lets a reader take the last one; whoever signs, or looks on, may have taken the first.
 
 use std::fmt;
 
@@ -9,8 +10,9 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// A value without repeated names.
-pub(super) struct Unique(pub(super) Value);
+/// A value in which no name stands twice, at whatever depth and however it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unique(pub Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
