@@ -119,10 +119,24 @@ impl Inner {
             answer = &mut asking => answer.map_err(|error| report::internal(&error))?,
             // A question that hangs would hold the files that are opened again.
             () = self.is_left(&open) => {
+                let why = if self.locked_session().is_some() { "lock" } else { "session" };
+                let (inner, desk, now) = (self.clone(), Arc::downgrade(&open), self.now());
+                let (session, closing) = (open.session.clone(), open.entry(Action::GlassClose.as_str(), now));
                 tokio::spawn(async move {
-                    if let Ok(Ok(_)) = asking.await {
-                        drop(server.close_glass(&id).await);
+                    let Ok(Ok(_)) = asking.await else { return };
+                    // It was opened all the same, so it is closed, and both are on record.
+                    let objects = vec![id.to_string()];
+                    match desk.upgrade() {
+                        Some(open) => {
+                            let reason = Some(why.to_owned());
+                            inner.note(&open, NewEntry { objects, reason, ..closing }).await;
+                        }
+                        None => {
+                            let action = Action::GlassClose.as_str();
+                            inner.note_at_next_opening(&session, now, action, false, why).await;
+                        }
                     }
+                    drop(server.close_glass(&id).await);
                 });
                 let reason = Some(ErrorCode::MayHaveHappened.as_str().to_owned());
                 self.note(&open, NewEntry { outcome: Outcome::Failed, reason, ..entry }).await;
